@@ -1,0 +1,1 @@
+//! The data formats of the Buildpacks specifications: TOML files, labels, API versions. No I/O.

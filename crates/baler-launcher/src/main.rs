@@ -1,0 +1,2 @@
+//! The launcher that ships in every app image.
+fn main() {}

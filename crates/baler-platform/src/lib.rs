@@ -1,0 +1,1 @@
+//! What the commands do: build, builder create, run, images, inspect.

@@ -1,5 +1,27 @@
 //! OCI images as values: reference, digest, platform, index, manifest, config; and the one way to resolve a reference.
+//!
+//! Start at [`resolve`]: it turns an [`ImageName`] into a [`ResolvedImage`], which is what every phase works with.
+//! Documents keep the bytes that they were read from; nothing is serialised again that was not changed.
 
+mod config;
 mod digest;
+mod image;
+mod manifest;
+pub mod media_type;
+mod name;
+mod platform;
+mod reference;
+mod resolve;
+mod sink;
+mod source;
 
+pub use config::{History, ImageConfig, RootFs, RuntimeConfig};
 pub use digest::{Algorithm, Digest, InvalidDigest};
+pub use image::{Document, Layer, LayerCountMismatch, Parts, Place, ResolvedImage};
+pub use manifest::{Descriptor, Index, Manifest};
+pub use name::{ImageName, Target};
+pub use platform::{InvalidPlatform, Platform};
+pub use reference::{DEFAULT_REGISTRY, InvalidReference, Reference};
+pub use resolve::{ResolveError, Wanted, resolve};
+pub use sink::{BlobWriter, Sink, SinkError};
+pub use source::{Found, Source, SourceError};

@@ -1,0 +1,219 @@
+//! The one way from a name to an image.
+//!
+//! An absent image, an index without the wanted platform, and a place that could not answer are different errors;
+//! none of them can be taken for an image without layers.
+
+use serde::Deserialize;
+
+use crate::config::ImageConfig;
+use crate::digest::Digest;
+use crate::image::{Document, LayerCountMismatch, Parts, Place, ResolvedImage};
+use crate::manifest::{Descriptor, Index, Manifest};
+use crate::media_type;
+use crate::name::ImageName;
+use crate::platform::Platform;
+use crate::source::{Found, Source, SourceError};
+
+/// Indexes inside indexes are followed this far; deeper ones are a mistake or an attack.
+const MAXIMUM_DEPTH: usize = 4;
+
+/// Which platform an image must be for.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// This one; an image for another is refused.
+    Exactly(Platform),
+    /// This one where there is a choice; a single image is taken as it is.
+    Preferably(Platform),
+}
+
+impl Wanted {
+    fn platform(&self) -> &Platform {
+        match self {
+            Self::Exactly(platform) | Self::Preferably(platform) => platform,
+        }
+    }
+}
+
+/// Why a name did not lead to an image.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResolveError {
+    #[error("image '{name}' does not exist in {place}")]
+    NotFound { name: ImageName, place: Place },
+    #[error("no image for {wanted} in {name}")]
+    NoPlatform { name: ImageName, wanted: Platform, has: Vec<Platform>, index_digest: Option<Digest> },
+    #[error("{name}: {digest} is neither an image manifest nor an index")]
+    NotAnImage { name: ImageName, digest: Digest },
+    #[error("{name}: could not read document {digest}")]
+    Malformed { name: ImageName, digest: Digest, source: serde_json::Error },
+    #[error("{name}: index {digest} nests more than {MAXIMUM_DEPTH} levels")]
+    TooDeep { name: ImageName, digest: Digest },
+    #[error("{name} is damaged")]
+    Inconsistent { name: ImageName, source: LayerCountMismatch },
+    #[error("could not read image '{name}'")]
+    Source { name: ImageName, source: SourceError },
+}
+
+/// Finds the image that `name` stands for in `source`, for the platform that is wanted.
+pub fn resolve(name: &ImageName, wanted: &Wanted, source: &dyn Source) -> Result<ResolvedImage, ResolveError> {
+    let resolution = Resolution { name, wanted, source };
+    let found = source.find(name).map_err(|error| resolution.failed(error))?;
+    let found = found.ok_or_else(|| ResolveError::NotFound { name: name.clone(), place: source.place() })?;
+    match resolution.classify(&found)? {
+        Kind::Manifest(manifest) => resolution.image(found, manifest, None, None),
+        Kind::Index(index) => {
+            let mut children = Vec::new();
+            resolution.collect(&index, &found.digest, 1, &mut children)?;
+            resolution.choose(&children, &found.digest)
+        }
+    }
+}
+
+enum Kind {
+    Manifest(Manifest),
+    Index(Index),
+}
+
+/// An entry of an index that may be the image, with the platform that the entry or its config names.
+struct Child {
+    descriptor: Descriptor,
+    platform: Option<Platform>,
+}
+
+struct Resolution<'a> {
+    name: &'a ImageName,
+    wanted: &'a Wanted,
+    source: &'a dyn Source,
+}
+
+impl Resolution<'_> {
+    fn failed(&self, source: SourceError) -> ResolveError {
+        ResolveError::Source { name: self.name.clone(), source }
+    }
+
+    fn parse<T: for<'de> Deserialize<'de>>(&self, bytes: &[u8], digest: &Digest) -> Result<T, ResolveError> {
+        let malformed = |source| ResolveError::Malformed { name: self.name.clone(), digest: digest.clone(), source };
+        serde_json::from_slice(bytes).map_err(malformed)
+    }
+
+    /// What a document is, by its own word; by its shape where it has none; the place's word decides nothing alone,
+    /// since registries and proxies get it wrong.
+    fn classify(&self, found: &Found) -> Result<Kind, ResolveError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Probe {
+            media_type: Option<String>,
+            manifests: Option<serde::de::IgnoredAny>,
+            config: Option<serde::de::IgnoredAny>,
+            layers: Option<serde::de::IgnoredAny>,
+        }
+        let probe: Probe = self.parse(&found.bytes, &found.digest)?;
+        let by_shape = (probe.manifests.is_some(), probe.config.is_some() && probe.layers.is_some());
+        let is_index = match probe.media_type.as_deref() {
+            Some(text) if media_type::is_index(text) => true,
+            Some(text) if media_type::is_manifest(text) => false,
+            Some(_) | None => by_shape.0,
+        };
+        match (is_index, by_shape) {
+            (true, (true, _)) => Ok(Kind::Index(self.parse(&found.bytes, &found.digest)?)),
+            (false, (_, true)) => Ok(Kind::Manifest(self.parse(&found.bytes, &found.digest)?)),
+            _ => Err(ResolveError::NotAnImage { name: self.name.clone(), digest: found.digest.clone() }),
+        }
+    }
+
+    fn read(&self, descriptor: &Descriptor) -> Result<Found, ResolveError> {
+        let bytes = self.source.document(descriptor).map_err(|error| self.failed(error))?;
+        Ok(Found { media_type: descriptor.media_type.clone(), digest: descriptor.digest.clone(), bytes })
+    }
+
+    fn collect(&self, index: &Index, digest: &Digest, depth: usize, into: &mut Vec<Child>) -> Result<(), ResolveError> {
+        if depth > MAXIMUM_DEPTH {
+            return Err(ResolveError::TooDeep { name: self.name.clone(), digest: digest.clone() });
+        }
+        for descriptor in &index.manifests {
+            if is_attestation(descriptor) {
+                continue;
+            }
+            if media_type::is_index(&descriptor.media_type) {
+                let found = self.read(descriptor)?;
+                if let Kind::Index(nested) = self.classify(&found)? {
+                    self.collect(&nested, &found.digest, depth + 1, into)?;
+                }
+            } else if descriptor.media_type.is_empty() || media_type::is_manifest(&descriptor.media_type) {
+                let platform = descriptor.platform.clone();
+                into.push(Child { descriptor: descriptor.clone(), platform });
+            }
+        }
+        Ok(())
+    }
+
+    /// The best of `children`: those that name a platform by rank; if none fits, those that name none by their config.
+    fn choose(&self, children: &[Child], index_digest: &Digest) -> Result<ResolvedImage, ResolveError> {
+        let wanted = self.wanted.platform();
+        let rank = |child: &Child| child.platform.as_ref().and_then(|platform| wanted.rank(platform));
+        if let Some(best) = children.iter().filter(|child| rank(child).is_some()).min_by_key(|child| rank(child)) {
+            return self.child(best, index_digest);
+        }
+        let mut has: Vec<Platform> = children.iter().filter_map(|child| child.platform.clone()).collect();
+        for child in children.iter().filter(|child| child.platform.is_none()) {
+            let image = self.child(child, index_digest)?;
+            if wanted.rank(image.platform()).is_some() {
+                return Ok(image);
+            }
+            has.push(image.platform().clone());
+        }
+        Err(self.no_platform(has, Some(index_digest.clone())))
+    }
+
+    fn child(&self, child: &Child, index_digest: &Digest) -> Result<ResolvedImage, ResolveError> {
+        let found = self.read(&child.descriptor)?;
+        match self.classify(&found)? {
+            Kind::Manifest(manifest) => self.image(found, manifest, child.platform.clone(), Some(index_digest.clone())),
+            Kind::Index(_) => Err(ResolveError::NotAnImage { name: self.name.clone(), digest: found.digest }),
+        }
+    }
+
+    fn no_platform(&self, mut has: Vec<Platform>, index_digest: Option<Digest>) -> ResolveError {
+        has.sort();
+        has.dedup();
+        let wanted = self.wanted.platform().clone();
+        ResolveError::NoPlatform { name: self.name.clone(), wanted, has, index_digest }
+    }
+
+    fn image(
+        &self,
+        found: Found,
+        manifest: Manifest,
+        listed: Option<Platform>,
+        index_digest: Option<Digest>,
+    ) -> Result<ResolvedImage, ResolveError> {
+        let raw = self.read(&manifest.config)?.bytes;
+        let config: ImageConfig = self.parse(&raw, &manifest.config.digest)?;
+        let stated = config.platform().or(listed);
+        // Only a single image may leave its platform out, and then it is what was asked for.
+        let platform = stated.unwrap_or_else(|| self.wanted.platform().clone());
+        if let (Wanted::Exactly(wanted), None) = (self.wanted, &index_digest)
+            && wanted.rank(&platform).is_none()
+        {
+            return Err(self.no_platform(vec![platform], None));
+        }
+        let parts = Parts {
+            name: self.name.clone(),
+            index_digest,
+            digest: found.digest,
+            platform: platform.normalised(),
+            place: self.source.place(),
+            manifest: Document { raw: found.bytes, value: manifest },
+            config: Document { raw, value: config },
+        };
+        ResolvedImage::from_parts(parts)
+            .map_err(|source| ResolveError::Inconsistent { name: self.name.clone(), source })
+    }
+}
+
+/// `BuildKit` lists attestations beside images; they are for the platform `unknown/unknown`.
+fn is_attestation(descriptor: &Descriptor) -> bool {
+    descriptor.annotations.contains_key("vnd.docker.reference.type")
+        || descriptor.platform.as_ref().is_some_and(|platform| platform.os == "unknown")
+        || descriptor.extra.contains_key("artifactType")
+}

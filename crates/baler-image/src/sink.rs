@@ -1,0 +1,43 @@
+//! Where images are written to: the trait that the local store, layouts and registries implement.
+
+use std::io::{self, Write};
+
+use crate::digest::Digest;
+use crate::image::Place;
+use crate::manifest::Descriptor;
+use crate::name::ImageName;
+
+/// A place that takes images. A blob is there as a whole or not at all; so is an image.
+pub trait Sink: Sync {
+    /// What the place is called.
+    fn place(&self) -> Place;
+
+    /// Whether a blob is there already.
+    fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError>;
+
+    /// Begins a blob of yet unknown digest.
+    fn begin_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError>;
+
+    /// Names a manifest or index whose blobs are all there.
+    fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError>;
+}
+
+/// A blob that is being written. Dropped without a commit, it leaves nothing.
+pub trait BlobWriter: Write + Send {
+    /// Puts the blob in its place. `digest` and `size` are those of the bytes written; the writer may rely on them.
+    fn commit(self: Box<Self>, digest: &Digest, size: u64) -> Result<(), SinkError>;
+}
+
+/// Why a place did not take what it was given.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    #[error("could not write blob {digest} to {place}")]
+    WriteBlob { place: Place, digest: Digest, source: io::Error },
+    #[error("could not begin a blob in {place}")]
+    BeginBlob { place: Place, source: io::Error },
+    #[error("could not write image '{name}' to {place}")]
+    WriteImage { place: Place, name: ImageName, source: io::Error },
+    #[error("{place} cannot hold an image of the name '{name}'")]
+    WrongName { place: Place, name: ImageName },
+}

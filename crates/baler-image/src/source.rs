@@ -1,0 +1,51 @@
+//! Where images are read from: the trait that the local store, layouts, registries and daemons implement.
+
+use std::io::Read;
+
+use crate::digest::Digest;
+use crate::image::Place;
+use crate::manifest::Descriptor;
+use crate::name::ImageName;
+
+/// A place that holds images.
+pub trait Source {
+    /// What the place is called.
+    fn place(&self) -> Place;
+
+    /// The document that a name points at: a manifest or an index. `None` is said only where the place
+    /// answered that it has none; a place that could not answer is an error.
+    fn find(&self, name: &ImageName) -> Result<Option<Found>, SourceError>;
+
+    /// A small document (manifest, index, config), verified against its digest and size.
+    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError>;
+
+    /// A blob's bytes as they are stored. The reader yields an error at the end if they are not those of the digest.
+    fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, SourceError>;
+}
+
+/// What a name points at.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The media type as the place gives it, empty where it gives none. The document's own word goes before it.
+    pub media_type: String,
+    pub digest: Digest,
+    pub bytes: Vec<u8>,
+}
+
+/// Why a place could not give what it was asked for. An absent image is not among these.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    #[error("{place} has no blob {digest}")]
+    AbsentBlob { place: Place, digest: Digest },
+    #[error("blob {digest} in {place} is damaged: its bytes have the digest {found}")]
+    Corrupt { place: Place, digest: Digest, found: Digest },
+    #[error("blob {digest} in {place} is damaged: it has {found} bytes instead of {size}")]
+    WrongSize { place: Place, digest: Digest, size: u64, found: u64 },
+    #[error("could not read from {place}")]
+    Read { place: Place, source: std::io::Error },
+    #[error("{place} is not an OCI layout")]
+    NotALayout { place: Place, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{place} holds several images: {}", names.join(", "))]
+    Ambiguous { place: Place, names: Vec<String> },
+}

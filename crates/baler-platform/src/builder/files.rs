@@ -67,7 +67,7 @@ fn run_image(text: &mut String, image: &RunImageConfig) {
 /// `/cnb/system.toml`.
 pub(super) fn system(pre: &[ModuleReference], post: &[ModuleReference]) -> String {
     let mut text = String::from("[system]\n");
-    for (name, modules) in [("pre", pre), ("post", post)] {
+    for (name, modules) in [("pre", pre), ("post", post)].into_iter().filter(|(_, modules)| !modules.is_empty()) {
         push(&mut text, format_args!("  [system.{name}]\n"));
         for module in modules {
             push(&mut text, format_args!("\n    [[system.{name}.buildpacks]]\n"));

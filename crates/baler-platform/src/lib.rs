@@ -1,5 +1,6 @@
 //! What the commands do: build, builder create, run, images, inspect.
 
+pub mod builder;
 pub mod certificates;
 pub mod output;
 pub mod variables;

@@ -19,6 +19,8 @@ pub struct BuilderConfig {
     pub order: Vec<Group>,
     pub order_extensions: Vec<Group>,
     pub stack_id: String,
+    /// The run image in its old form, where the file has that form.
+    pub stack_run_image: Option<RunImageConfig>,
     pub build_image: String,
     pub build_environment: Vec<BuildVariable>,
     /// At least one.
@@ -84,8 +86,8 @@ pub enum ConfigError {
     #[error("invalid builder toml: parse contents of '{}'", path.display())]
     Parse { path: PathBuf, source: Box<toml::de::Error> },
     #[error(
-        "invalid builder toml: parse contents of '{path}': unknown configuration element(s) {keys} in '{path}'",
-        path = path.display(), keys = quoted(keys)
+        "invalid builder toml: parse contents of '{path}': unknown configuration {elements} {keys} in '{path}'",
+        path = path.display(), keys = quoted(keys), elements = if keys.len() == 1 { "element" } else { "elements" }
     )]
     UnknownKeys { path: PathBuf, keys: Vec<String> },
     #[error("invalid builder config: {problem}")]
@@ -154,8 +156,8 @@ pub fn parse(path: &Path, text: &str) -> Result<BuilderConfig, ConfigError> {
     let malformed = |source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) };
     let mut keys = Vec::new();
     let deserializer = toml::Deserializer::parse(text).map_err(malformed)?;
-    let file: File = serde_ignored::deserialize(deserializer, |key| keys.push(plain_key(&key.to_string())))
-        .map_err(malformed)?;
+    let file: File =
+        serde_ignored::deserialize(deserializer, |key| keys.push(plain_key(&key.to_string()))).map_err(malformed)?;
     if !keys.is_empty() {
         keys.sort();
         keys.dedup();
@@ -182,6 +184,8 @@ fn merge(path: &Path, file: File) -> Result<BuilderConfig, ConfigError> {
         }
         (false, _) => file.build.image,
     };
+    let stack_run_image = (!stack_run.is_empty())
+        .then(|| RunImageConfig { image: stack_run.clone(), mirrors: run_image_mirrors.clone() });
     let run_images = match file.run.images {
         images if images.iter().any(|image| image.image.is_empty()) => {
             return Err(invalid("run.images.image is required"));
@@ -209,6 +213,7 @@ fn merge(path: &Path, file: File) -> Result<BuilderConfig, ConfigError> {
         order: file.order,
         order_extensions: file.order_extensions,
         stack_id,
+        stack_run_image,
         build_image,
         build_environment,
         run_images,
@@ -271,7 +276,7 @@ mod tests {
         assert_eq!(
             problem(&text),
             "invalid builder toml: parse contents of 'builder.toml': \
-             unknown configuration element(s) 'buildpacks.typo', 'other' in 'builder.toml'"
+             unknown configuration elements 'buildpacks.typo', 'other' in 'builder.toml'"
         );
     }
 
@@ -281,7 +286,8 @@ mod tests {
         assert_eq!(problem("[build]\nimage = \"b\"\n"), "invalid builder config: run.images are required");
         let both = format!("{IMAGES}[lifecycle]\nuri = \"x\"\nversion = \"1.0.0\"\n");
         assert!(problem(&both).ends_with("'lifecycle' can only declare 'version' or 'uri', not both"));
-        let suffix = "[build]\nimage = \"b\"\n[[build.env]]\nname = \"A\"\nsuffix = \"wrong\"\n[[run.images]]\nimage = \"r\"\n";
+        let suffix =
+            "[build]\nimage = \"b\"\n[[build.env]]\nname = \"A\"\nsuffix = \"wrong\"\n[[run.images]]\nimage = \"r\"\n";
         assert!(problem(suffix).ends_with("unknown action type 'wrong'"), "{}", problem(suffix));
     }
 

@@ -136,7 +136,10 @@ mod tests {
     #[test]
     fn run_images_have_the_bytes_of_pack() {
         let image = RunImageConfig { image: "r/run:base".into(), mirrors: vec!["m/run".into(), "n/run".into()] };
-        assert_eq!(run(std::slice::from_ref(&image)), "[[images]]\n  image = \"r/run:base\"\n  mirrors = [\"m/run\", \"n/run\"]\n");
+        assert_eq!(
+            run(std::slice::from_ref(&image)),
+            "[[images]]\n  image = \"r/run:base\"\n  mirrors = [\"m/run\", \"n/run\"]\n"
+        );
         assert_eq!(stack(&image), "[run-image]\n  image = \"r/run:base\"\n  mirrors = [\"m/run\", \"n/run\"]\n");
     }
 }

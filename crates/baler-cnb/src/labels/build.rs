@@ -110,6 +110,7 @@ impl Default for BuildLabelCommand {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
 fn bom<S: serde::Serializer>(bom: &Option<Vec<BomEntry>>, serializer: S) -> Result<S::Ok, S::Error> {
     empty_as_null(bom.as_deref().unwrap_or_default(), serializer)
 }

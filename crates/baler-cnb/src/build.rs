@@ -2,7 +2,7 @@
 //!
 //! Buildpack specification, "build.toml (TOML)".
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// build.toml.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -11,7 +11,7 @@ pub struct BuildFile {
     /// `[[unmet]]`: requirements that it left to later buildpacks.
     pub unmet: Vec<Unmet>,
     /// `[[bom]]`: deprecated from Buildpack API 0.7 on.
-    pub bom: Vec<BomEntry>,
+    pub bom: Vec<toml::Table>,
 }
 
 /// A requirement that a buildpack did not meet.
@@ -20,14 +20,4 @@ pub struct BuildFile {
 pub struct Unmet {
     /// The dependency, as its plan names it.
     pub name: String,
-}
-
-/// An entry of the bill of materials in its old form, in build.toml and launch.toml.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct BomEntry {
-    /// The dependency.
-    pub name: String,
-    /// What is known of it.
-    pub metadata: toml::Table,
 }

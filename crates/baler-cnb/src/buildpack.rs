@@ -7,12 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use crate::metadata::escape_id;
 use crate::order::Group;
-
-/// The characters of an identifier that cannot stand in a directory name are replaced: `a/b` lies in `a_b`.
-pub fn escape_id(id: &str) -> String {
-    id.replace('/', "_")
-}
 
 /// buildpack.toml. A buildpack with an `order` is a composite, others are components.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

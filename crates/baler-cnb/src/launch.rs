@@ -5,39 +5,21 @@
 
 use serde::Deserialize;
 
-use crate::build::BomEntry;
 use crate::buildpack::deserialize_exec_env;
+use crate::metadata::{Label, Slice};
 
 /// launch.toml.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct LaunchFile {
     /// `[[labels]]`.
-    pub labels: Vec<LaunchLabel>,
+    pub labels: Vec<Label>,
     /// `[[processes]]`.
     pub processes: Vec<LaunchProcess>,
     /// `[[slices]]`.
-    pub slices: Vec<LaunchSlice>,
+    pub slices: Vec<Slice>,
     /// `[[bom]]`: deprecated from Buildpack API 0.7 on.
-    pub bom: Vec<BomEntry>,
-}
-
-/// A label for the image.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct LaunchLabel {
-    /// Its name.
-    pub key: String,
-    /// Its value.
-    pub value: String,
-}
-
-/// Paths of the application that go to a layer of their own.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct LaunchSlice {
-    /// Patterns, relative to the application.
-    pub paths: Vec<String>,
+    pub bom: Vec<toml::Table>,
 }
 
 /// A process of launch.toml.

@@ -19,3 +19,5 @@ pub mod report;
 pub mod run;
 pub mod store;
 pub mod value;
+#[cfg(feature = "labels")]
+#[cfg(feature = "labels")]

@@ -4,8 +4,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::build::BomEntry;
-
 /// report.toml.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -23,7 +21,7 @@ pub struct Report {
 pub struct BuildReport {
     /// `[[build.bom]]`, Platform API < 0.9.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub bom: Vec<BomEntry>,
+    pub bom: Vec<toml::Table>,
 }
 
 /// The table `[image]`.

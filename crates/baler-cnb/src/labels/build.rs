@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::empty_as_null;
-use crate::build::BomEntry;
-use crate::value::null_as_default;
+use crate::value::{LabelTable, null_as_default};
 
 /// The label `io.buildpacks.build.metadata`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -12,7 +11,7 @@ use crate::value::null_as_default;
 pub struct BuildLabel {
     /// Platform API < 0.9: the bill of materials; written as null when it is empty, left out when absent.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "bom")]
-    pub bom: Option<Vec<BomEntry>>,
+    pub bom: Option<Vec<LabelTable>>,
     /// The group.
     #[serde(serialize_with = "empty_as_null", deserialize_with = "null_as_default")]
     pub buildpacks: Vec<BuildLabelBuildpack>,
@@ -110,7 +109,8 @@ impl Default for BuildLabelCommand {
     }
 }
 
-fn bom<S: serde::Serializer>(bom: &Option<Vec<BomEntry>>, serializer: S) -> Result<S::Ok, S::Error> {
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+fn bom<S: serde::Serializer>(bom: &Option<Vec<LabelTable>>, serializer: S) -> Result<S::Ok, S::Error> {
     empty_as_null(bom.as_deref().unwrap_or_default(), serializer)
 }
 

@@ -155,7 +155,7 @@ fn app_layers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Sha>, D:
         App::List(layers) => layers,
         App::One(layer) => vec![layer],
         App::Text(sha) => vec![Sha { sha }],
-        App::Nothing(_) => Vec::new(),
+        App::Nothing(()) => Vec::new(),
     })
 }
 

@@ -66,7 +66,7 @@ pub const CACHE_METADATA: &str = "io.buildpacks.lifecycle.cache.metadata";
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<String, serde_json::Error> {
     let mut bytes = Vec::new();
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, GoFormatter))?;
-    Ok(String::from_utf8(bytes).expect("a JSON serializer writes UTF-8"))
+    String::from_utf8(bytes).map_err(serde::ser::Error::custom)
 }
 
 /// Writes an order as the label of a builder has it; none is `null`.

@@ -1,5 +1,6 @@
 //! The data formats of the Buildpacks specifications: TOML files, labels, API versions. No I/O.
 
+#[cfg(feature = "labels")]
 pub mod analyzed;
 pub mod api;
 pub mod build;
@@ -7,6 +8,7 @@ pub mod buildpack;
 pub mod environment;
 pub mod features;
 pub mod group;
+#[cfg(feature = "labels")]
 pub mod labels;
 pub mod launch;
 pub mod layer;
@@ -19,5 +21,3 @@ pub mod report;
 pub mod run;
 pub mod store;
 pub mod value;
-#[cfg(feature = "labels")]
-#[cfg(feature = "labels")]

@@ -8,7 +8,7 @@ use crate::manifest::Descriptor;
 use crate::name::ImageName;
 
 /// A place that holds images.
-pub trait Source {
+pub trait Source: Sync {
     /// What the place is called.
     fn place(&self) -> Place;
 

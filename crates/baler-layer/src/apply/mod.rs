@@ -1,0 +1,70 @@
+//! A layer unpacked as a lower directory of an overlay (OCI image specification: "Applying Changesets").
+//!
+//! Every path is resolved inside the target, whatever links the layer has. Whiteouts become what overlayfs takes for
+//! them: a character device 0:0, and `user.overlay.opaque`. Device nodes are left out. What the header says of owners is
+//! applied or only recorded, as [`Owners`] says. Refused: names that leave the target, hard links to what the layer does
+//! not have, too many entries, too many bytes, a tar of another diffID than expected, zstd (until it is supported).
+
+mod error;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use baler_image::Digest;
+
+pub use error::ApplyError;
+
+use crate::ownership::OwnershipIndex;
+
+/// What happens to the owners in the headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owners {
+    /// Every entry is given to the ids of its header: for root, or root of a user namespace.
+    Keep,
+    /// Every file stays the caller's; what the header says is only recorded. Setuid and setgid bits of files are
+    /// dropped then, as they would lend the caller's own identity to others.
+    Record,
+}
+
+/// How to apply a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApplyOptions {
+    pub owners: Owners,
+    /// Refuse a layer whose tar has another digest.
+    pub expected_diff_id: Option<Digest>,
+    /// Refuse a layer with more entries.
+    pub maximum_entries: u64,
+    /// Refuse a layer with more bytes of tar.
+    pub maximum_bytes: u64,
+}
+
+impl ApplyOptions {
+    /// Generous limits and no expected diffID.
+    pub fn new(owners: Owners) -> Self {
+        Self { owners, expected_diff_id: None, maximum_entries: 20_000_000, maximum_bytes: 1 << 40 }
+    }
+}
+
+/// What applying a layer gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// SHA-256 of the tar, whatever compression it came in.
+    pub diff_id: Digest,
+    /// Number of entries in the tar.
+    pub entries: u64,
+    /// Number of bytes of the tar.
+    pub bytes: u64,
+    /// Device nodes that were left out.
+    pub skipped_devices: u64,
+    /// Extended attributes that were left out.
+    pub skipped_attributes: u64,
+    /// What the headers said about owners, and more that stacking needs.
+    pub writable: OwnershipIndex,
+}
+
+/// Applies the layer in `reader` (tar, or gzip of any number of members) to the empty directory `target`.
+///
+/// After an error the directory holds a part of the layer and is to be removed.
+pub fn apply(reader: impl Read, target: &Path, options: &ApplyOptions) -> Result<Applied, ApplyError> {
+    todo!()
+}

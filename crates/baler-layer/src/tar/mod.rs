@@ -1,0 +1,11 @@
+//! The tar stream: headers and PAX records as Go's `archive/tar` writes them, so that diffIDs agree; the writer, and a
+//! reader for layers that others made.
+//!
+//! Names in image layers are absolute, begin with `/`, and directories have no trailing slash; the writer takes names as
+//! they are and changes nothing.
+
+mod error;
+mod writer;
+
+pub use error::TarError;
+pub use writer::{Attributes, Owner, TarWriter};

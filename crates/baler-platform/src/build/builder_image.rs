@@ -5,6 +5,7 @@ use baler_cnb::order::Group;
 use baler_image::{ImageName, ResolvedImage};
 use serde::de::DeserializeOwned;
 
+use crate::builder::labels::{IdError, id};
 use crate::builder::order::Catalogue;
 
 /// What a build must know of its builder.
@@ -25,10 +26,8 @@ pub enum BuilderImageError {
     NoLabel { name: ImageName, label: &'static str },
     #[error("builder '{name}' has label '{label}' which could not be read")]
     BadLabel { name: ImageName, label: &'static str, source: serde_json::Error },
-    #[error("image '{name}' missing required env var '{variable}'")]
-    NoVariable { name: ImageName, variable: &'static str },
-    #[error("image '{name}' has env var '{variable}' which is not a user or group id above 0: '{value}'")]
-    BadVariable { name: ImageName, variable: &'static str, value: String },
+    #[error(transparent)]
+    Id(#[from] IdError),
 }
 
 impl BuilderImage {
@@ -67,15 +66,4 @@ impl Catalogue for BuilderImage {
 fn label<T: DeserializeOwned>(image: &ResolvedImage, label: &'static str) -> Result<Option<T>, BuilderImageError> {
     let bad = |source| BuilderImageError::BadLabel { name: image.name().clone(), label, source };
     image.config().label(label).map(serde_json::from_str).transpose().map_err(bad)
-}
-
-fn id(image: &ResolvedImage, variable: &'static str) -> Result<u32, BuilderImageError> {
-    let name = || image.name().clone();
-    let Some(value) = image.config().variable(variable) else {
-        return Err(BuilderImageError::NoVariable { name: name(), variable });
-    };
-    match value.parse() {
-        Ok(id) if id > 0 => Ok(id),
-        Ok(_) | Err(_) => Err(BuilderImageError::BadVariable { name: name(), variable, value: value.to_owned() }),
-    }
 }

@@ -77,7 +77,8 @@ impl Directories {
         let failed = |source| DirectoryError::Write { path: directory.clone(), source };
         copy_build_config(lower, &directory).map_err(failed)?;
         for (name, value) in bundle.iter().flat_map(|bundle| &bundle.variables) {
-            let is_set = ["", ".default", ".override"].iter().any(|suffix| directory.join(format!("{name}{suffix}")).exists());
+            let is_set =
+                ["", ".default", ".override"].iter().any(|suffix| directory.join(format!("{name}{suffix}")).exists());
             if !is_set {
                 write(&directory.join(format!("{name}.default")), value.as_bytes())?;
             }
@@ -86,7 +87,12 @@ impl Directories {
     }
 
     /// What the sandbox sees besides the builder.
-    pub(super) fn mounts(&self, program: &Path, order: &BuildOrder, has_bundle: bool) -> Result<Vec<Mount>, DirectoryError> {
+    pub(super) fn mounts(
+        &self,
+        program: &Path,
+        order: &BuildOrder,
+        has_bundle: bool,
+    ) -> Result<Vec<Mount>, DirectoryError> {
         let mut mounts = vec![
             Mount::writable(&self.layers.host, &self.layers.image),
             Mount::writable(&self.workspace.host, &self.workspace.image),

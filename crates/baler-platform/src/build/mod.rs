@@ -73,9 +73,8 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
     timed(Step::Detect, taken);
     let group = group?;
 
-    let (restoration, taken) = step(context.output, Step::Restore, || {
-        restore(context, request, &prepared, &analysis, &group, &cache, &log)
-    });
+    let (restoration, taken) =
+        step(context.output, Step::Restore, || restore(context, request, &prepared, &analysis, &group, &cache, &log));
     timed(Step::Restore, taken);
     let restoration = restoration?;
 

@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
 
-use baler_sandbox::{Command, Executor, Exit, Mount, NativeExecutor, Network, Root, SandboxError, Stream, WritablePaths};
+use baler_sandbox::{
+    Command, Executor, Exit, Mount, NativeExecutor, Network, Root, SandboxError, Stream, WritablePaths,
+};
 
 use crate::context::Context;
 use crate::interrupt::{Interrupted, Reaction};
@@ -79,12 +81,8 @@ impl Chamber<'_> {
             network: self.network,
             ..Command::new([LIFECYCLE, phase.word(), "-app", "/workspace"], self.user)
         };
-        let root = Root {
-            lower: self.lower.clone(),
-            scratch,
-            mounts: self.mounts.clone(),
-            writable: self.writable.clone(),
-        };
+        let root =
+            Root { lower: self.lower.clone(), scratch, mounts: self.mounts.clone(), writable: self.writable.clone() };
         self.context.output.line(Level::Debug, &format!("Running {phase} as user {}:{}", self.user.0, self.user.1));
         let running = self.executor.start(&root, command).map_err(sandbox)?;
         let control = running.control();

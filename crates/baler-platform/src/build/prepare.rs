@@ -54,9 +54,8 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
 
     // Unpacking keeps the processors busy, copying the disk.
     let (unpacked, copied) = std::thread::scope(|scope| {
-        let copying = scope.spawn(|| {
-            workspace::copy(&request.application, &directories.workspace.host, context.store.root())
-        });
+        let copying =
+            scope.spawn(|| workspace::copy(&request.application, &directories.workspace.host, context.store.root()));
         let unpacked = unpack(context, &located, &id_map);
         (unpacked, copying.join())
     });
@@ -76,10 +75,8 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     let api = PLATFORM_API.version().to_string();
     let platform = [("CNB_PLATFORM_API", api.as_str()), ("CNB_EXEC_ENV", "production")];
     let environment = phase_environment(context, located.image.config(), &home, &platform);
-    let cache_directory = context
-        .store
-        .cache(&cache_key(&request.image))
-        .map_err(|source| BuildError::CacheDirectory { source })?;
+    let cache_directory =
+        context.store.cache(&cache_key(&request.image)).map_err(|source| BuildError::CacheDirectory { source })?;
     let network = if request.without_network { Network::None } else { Network::Host };
     Ok(Prepared {
         builder,
@@ -159,9 +156,8 @@ fn find_run_image(
 }
 
 fn parse_names(names: &[&str]) -> Result<Vec<ImageName>, BuildError> {
-    let parse = |text: &&str| {
-        text.parse().map_err(|source| BuildError::RunImageName { text: (*text).to_owned(), source })
-    };
+    let parse =
+        |text: &&str| text.parse().map_err(|source| BuildError::RunImageName { text: (*text).to_owned(), source });
     names.iter().map(parse).collect()
 }
 

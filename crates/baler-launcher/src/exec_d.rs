@@ -4,7 +4,7 @@
 //! Such a program writes one TOML table of strings to file descriptor 3. Everything else is refused: a program that
 //! fails, output that is no TOML, values that are no strings, names that no variable can have.
 
-use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -20,10 +20,12 @@ const OUTPUT_DESCRIPTOR: i32 = 3;
 pub enum OutputError {
     #[error("output on file descriptor 3 is not UTF-8")]
     NotUtf8(#[source] std::str::Utf8Error),
-    #[error("output on file descriptor 3 is not a TOML table of strings")]
-    NotStrings(#[source] toml::de::Error),
+    #[error("output on file descriptor 3 is not TOML")]
+    Syntax(#[source] toml::de::Error),
+    #[error("output on file descriptor 3: the value of '{0}' is not a string")]
+    NotString(String),
     #[error("output on file descriptor 3")]
-    NotVariables(#[source] EnvironmentError),
+    NotVariable(#[source] EnvironmentError),
 }
 
 /// Why an exec.d program did not do its work.
@@ -48,9 +50,11 @@ pub fn run(path: &Path, environment: &mut Environment) -> Result<(), ExecDError>
 /// Sets the variables of a program's output, whatever they were before.
 pub fn apply(output: &[u8], environment: &mut Environment) -> Result<(), OutputError> {
     let text = std::str::from_utf8(output).map_err(OutputError::NotUtf8)?;
-    let variables: BTreeMap<String, String> = toml::from_str(text).map_err(OutputError::NotStrings)?;
-    for (name, value) in &variables {
-        environment.set_checked(name.as_ref(), value.as_bytes()).map_err(OutputError::NotVariables)?;
+    let table = toml::de::DeTable::parse(text).map_err(OutputError::Syntax)?;
+    for (name, value) in table.get_ref() {
+        let name: &str = name.get_ref();
+        let value = value.get_ref().as_str().ok_or_else(|| OutputError::NotString(name.to_owned()))?;
+        environment.set_checked(OsStr::new(name), value.as_bytes()).map_err(OutputError::NotVariable)?;
     }
     Ok(())
 }
@@ -92,13 +96,17 @@ mod tests {
 
     #[test]
     fn refuses_everything_else() {
-        for output in ["A = 1", "A = ['x']", "[A]\nB = 'c'", "A.B = 'c'", "A", "A = 'x'\nA = 'y'"] {
+        for output in ["A = 1", "A = ['x']", "[A]\nB = 'c'", "A.B = 'c'", "[[A]]\nB = 'c'"] {
             let error = apply(output.as_bytes(), &mut Environment::new()).unwrap_err();
-            assert!(matches!(error, OutputError::NotStrings(_)), "{output}: {error:?}");
+            assert!(matches!(&error, OutputError::NotString(name) if name == "A"), "{output}: {error:?}");
+        }
+        for output in ["A", "A = 'x'\nA = 'y'", "A = x"] {
+            let error = apply(output.as_bytes(), &mut Environment::new()).unwrap_err();
+            assert!(matches!(error, OutputError::Syntax(_)), "{output}: {error:?}");
         }
         for output in ["'' = 'x'", "'A=B' = 'x'", "A = \"\\u0000\""] {
             let error = apply(output.as_bytes(), &mut Environment::new()).unwrap_err();
-            assert!(matches!(error, OutputError::NotVariables(_)), "{output}: {error:?}");
+            assert!(matches!(error, OutputError::NotVariable(_)), "{output}: {error:?}");
         }
         assert!(matches!(apply(b"A = '\xff'", &mut Environment::new()), Err(OutputError::NotUtf8(_))));
     }

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use baler_cnb::api::PlatformApiError;
 use baler_cnb::environment::Environment;
 use baler_cnb::features::PlatformFeatures;
-use baler_cnb::metadata::Metadata;
+use baler_cnb::metadata::{InvalidMetadata, Metadata};
 use baler_launcher::environment::{ModifyEnvironmentError, apply_buildpack, base_environment};
 use baler_launcher::inputs::Inputs;
 use baler_launcher::layers::BuildpackLayers;
@@ -38,7 +38,7 @@ enum ReadMetadataError {
     #[error(transparent)]
     Read(io::Error),
     #[error("{}", path.display())]
-    Parse { path: PathBuf, source: toml::de::Error },
+    Parse { path: PathBuf, source: InvalidMetadata },
 }
 
 #[derive(Debug, thiserror::Error)]

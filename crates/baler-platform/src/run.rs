@@ -5,9 +5,7 @@ use std::path::PathBuf;
 
 use baler_image::{ImageConfig, ImageName, Platform, Wanted};
 use baler_layer::ownership::User;
-use baler_sandbox::{
-    Command, Executor, Exit, IdMap, Mount, NativeExecutor, Root, SandboxError, Session, Stream, WritablePaths,
-};
+use baler_sandbox::{Command, Executor, Exit, IdMap, Mount, NativeExecutor, Root, SandboxError, Session, Stream};
 use baler_store::{ScratchError, UnpackError};
 
 use crate::build::{home_directory, host_files};
@@ -57,11 +55,10 @@ pub fn run(context: &Context<'_>, request: &RunRequest) -> Result<Exit, RunError
     let (prepared, _) = step(context.output, Step::Prepare, || unpack(context, request, &located, &config.config.user));
     let Unpacked { layers, id_map, user } = prepared?;
     let scratch = context.store.scratch_for("run", &id_map)?;
-    let paths = layers.writable(&User { uid: user.0, gids: vec![user.1] });
     let root = Root {
         scratch: scratch.subdirectory("root")?,
         mounts: host_files().into_iter().map(|(source, target)| Mount::read_only(source, target)).collect(),
-        writable: WritablePaths { writable: paths.writable, protected: paths.read_only_below },
+        writable: layers.writable(&User { uid: user.0, gids: vec![user.1] }),
         lower: layers.lower,
     };
     let working_directory = if config.config.working_dir.is_empty() { "/" } else { &config.config.working_dir };
@@ -150,7 +147,8 @@ fn argv(request: &RunRequest, config: &ImageConfig) -> Result<Vec<String>, RunEr
 fn process_entry(request: &RunRequest, config: &ImageConfig, process: &str) -> Result<String, RunError> {
     use baler_cnb::labels::{BUILD_METADATA, BuildLabel};
     let label: Option<BuildLabel> = config.label(BUILD_METADATA).and_then(|text| serde_json::from_str(text).ok());
-    let has: Vec<String> = label.into_iter().flat_map(|label| label.processes).map(|process| process.kind).collect();
+    let has: Vec<String> =
+        label.into_iter().flat_map(|label| label.processes).map(|process| process.process_type).collect();
     if !has.iter().any(|has| has == process) {
         let (name, process) = (request.image.clone(), process.to_owned());
         return Err(RunError::NoProcess { name, process, has });

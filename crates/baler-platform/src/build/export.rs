@@ -76,7 +76,7 @@ pub(super) fn export(
     let places = ExportPlaces {
         sink: &sink,
         run_image: prepared.run_image.source(context.store),
-        previous: prepared.previous.as_ref().map(|located| located.source(context.store)),
+        previous: prepared.previous.as_ref().map(|located| located.source(context.store) as &dyn baler_image::Source),
         cache: Some(parts.cache),
     };
     let exported = baler_lifecycle::export::export(&inputs, &places, log);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use baler_image::{ImageName, Platform, Wanted};
 use baler_layer::ownership::User;
 use baler_lifecycle::mounted::BuildUser;
-use baler_sandbox::{IdMap, Mount, NativeExecutor, Network, WritablePaths};
+use baler_sandbox::{IdMap, Mount, NativeExecutor, Network};
 use baler_store::{UnpackEvent, UnpackedLayers};
 
 use super::builder_image::BuilderImage;
@@ -97,12 +97,11 @@ impl Prepared {
     /// The builder's file system, ready to run phases in.
     pub(super) fn chamber<'a>(&self, context: &'a Context<'a>) -> Chamber<'a> {
         let (uid, gid) = self.builder.user;
-        let paths = self.unpacked.writable(&User { uid, gids: vec![gid] });
         Chamber {
             context,
             executor: NativeExecutor { program: context.program.clone(), id_map: self.id_map.clone() },
             lower: self.unpacked.lower.clone(),
-            writable: WritablePaths { writable: paths.writable, protected: paths.read_only_below },
+            writable: self.unpacked.writable(&User { uid, gids: vec![gid] }),
             mounts: self.mounts.clone(),
             environment: self.environment.clone(),
             user: self.builder.user,

@@ -11,7 +11,7 @@ pub struct Located {
 
 impl Located {
     /// The place that has the image's blobs.
-    pub fn source<'a>(&'a self, store: &'a Store) -> &'a dyn Source {
+    pub fn source<'a>(&'a self, store: &'a Store) -> &'a (dyn Source + Sync) {
         match &self.layout {
             Some(layout) => layout,
             None => store,

@@ -123,6 +123,14 @@ impl ResolvedImage {
         &self.manifest
     }
 
+    /// Points at the manifest.
+    pub fn descriptor(&self) -> Descriptor {
+        let media_type = self.manifest.value.media_type.as_deref().unwrap_or(self.family().manifest());
+        let platform = Some(self.platform.clone());
+        let size = self.manifest.raw.len() as u64;
+        Descriptor { platform, ..Descriptor::new(media_type, size, self.digest.clone()) }
+    }
+
     /// The config.
     pub fn config(&self) -> &ImageConfig {
         &self.config.value

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::digest::Digest;
-use crate::image::Place;
+use crate::image::{Place, ResolvedImage};
 use crate::manifest::Descriptor;
 use crate::name::ImageName;
 
@@ -20,6 +20,11 @@ pub trait Sink: Sync {
 
     /// Names a manifest or index whose blobs are all there.
     fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError>;
+
+    /// Names an image whose blobs are all there. A place that can keeps the digest of the index that it came from.
+    fn put_image(&self, name: &ImageName, image: &ResolvedImage) -> Result<(), SinkError> {
+        self.put_document(name, &image.descriptor(), &image.manifest().raw)
+    }
 }
 
 /// A blob that is being written. Dropped without a commit, it leaves nothing.
@@ -38,6 +43,8 @@ pub enum SinkError {
     BeginBlob { place: Place, source: io::Error },
     #[error("could not write image '{name}' to {place}")]
     WriteImage { place: Place, name: ImageName, source: io::Error },
+    #[error("could not write image '{name}' to {place}: blob {digest} is missing there")]
+    MissingBlob { place: Place, name: ImageName, digest: Digest },
     #[error("{place} cannot hold an image of the name '{name}'")]
     WrongName { place: Place, name: ImageName },
 }

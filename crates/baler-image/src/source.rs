@@ -7,8 +7,8 @@ use crate::image::Place;
 use crate::manifest::Descriptor;
 use crate::name::ImageName;
 
-/// A place that holds images.
-pub trait Source {
+/// A place that holds images. Several threads may read from it at once.
+pub trait Source: Sync {
     /// What the place is called.
     fn place(&self) -> Place;
 

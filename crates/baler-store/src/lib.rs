@@ -1,1 +1,45 @@
-//! The local store: blobs, images by name, layers unpacked once per id map, OCI layouts.
+//! The local store: blobs by digest, images by name, layers unpacked once per id map; and OCI layout directories.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`Store`] | the store's directory: opening it, its parts, its locks |
+//! | `session` | what one process has in work, and what it must not lose to garbage collection |
+//! | [`Scratch`] | directories in work, removed with whatever owners and modes they have |
+//! | `record` | images by name |
+//! | `blob` | blobs on disk: written under a temporary name, verified while they are read |
+//! | `unpack` | layers as directories for overlay mounts |
+//! | `garbage` | what nothing refers to goes |
+//! | [`Layout`] | OCI layout directories as source and sink |
+//! | [`copy_image`], [`load_layout`] | images from one place to another |
+//!
+//! Nothing here knows registries or daemons. Several processes may use one store at once, also from different
+//! namespaces: everything is written under a temporary name and renamed, and locks are `flock` locks, which end with
+//! the process that holds them.
+
+mod blob;
+mod cache;
+mod copy;
+mod disk;
+mod garbage;
+mod ids;
+mod layout;
+mod load;
+mod lock;
+mod record;
+mod scratch;
+mod session;
+mod sink;
+mod source;
+mod store;
+mod unpack;
+
+pub use cache::CacheEntry;
+pub use copy::{CopyError, CopyEvent, copy_image};
+pub use disk::DiskFull;
+pub use garbage::{CollectError, Freed};
+pub use layout::{Layout, LayoutError};
+pub use load::{LoadError, LoadedImage, load_layout};
+pub use record::{RecordError, StoredImage};
+pub use scratch::{Scratch, ScratchError};
+pub use store::{OpenError, Store};
+pub use unpack::{UNPACK_OPERATION, UnpackError, UnpackEvent, UnpackedLayers};

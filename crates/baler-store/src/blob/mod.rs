@@ -1,0 +1,48 @@
+//! Blobs on disk: `blobs/<algorithm>/<hex>`, as OCI layouts have them; the store uses the same form.
+
+mod hasher;
+mod verified;
+mod writer;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use baler_image::{Descriptor, Digest, Place, SourceError};
+
+pub(crate) use verified::Verified;
+pub(crate) use writer::FileBlobWriter;
+
+/// Documents are read into memory; none that anything sensible makes is larger.
+const MAXIMUM_DOCUMENT: u64 = 64 << 20;
+
+/// Where the blob of `digest` lies below `root`.
+pub(crate) fn path(root: &Path, digest: &Digest) -> PathBuf {
+    root.join("blobs").join(digest.algorithm().as_str()).join(digest.hex())
+}
+
+/// Opens a blob; its bytes are verified while they are read.
+pub(crate) fn open(root: &Path, place: &Place, descriptor: &Descriptor) -> Result<Verified, SourceError> {
+    let digest = &descriptor.digest;
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => SourceError::AbsentBlob { place: place.clone(), digest: digest.clone() },
+        _ => SourceError::Read { place: place.clone(), source },
+    };
+    let file = fs_err::File::open(path(root, digest)).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?.len();
+    if found != descriptor.size {
+        let (place, digest, size) = (place.clone(), digest.clone(), descriptor.size);
+        return Err(SourceError::WrongSize { place, digest, size, found });
+    }
+    Ok(Verified::new(file, place.clone(), descriptor))
+}
+
+/// Reads a whole document.
+pub(crate) fn document(root: &Path, place: &Place, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
+    if descriptor.size > MAXIMUM_DOCUMENT {
+        let text =
+            format!("document {} has {} bytes, more than {MAXIMUM_DOCUMENT}", descriptor.digest, descriptor.size);
+        let source = io::Error::new(io::ErrorKind::InvalidData, text);
+        return Err(SourceError::Read { place: place.clone(), source });
+    }
+    open(root, place, descriptor)?.read_all()
+}

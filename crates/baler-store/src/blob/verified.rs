@@ -1,0 +1,67 @@
+//! A reader that fails rather than give the last byte of a blob that is not what its digest says.
+
+use std::io::{self, Read};
+
+use baler_image::{Descriptor, Digest, Place, SourceError};
+
+use super::hasher::Hasher;
+
+/// A blob's bytes, checked against digest and size. The check is made before the last byte is handed out, so that who
+/// reads exactly `size` bytes has verified bytes, too.
+pub(crate) struct Verified {
+    file: fs_err::File,
+    place: Place,
+    digest: Digest,
+    size: u64,
+    seen: u64,
+    hasher: Hasher,
+    is_checked: bool,
+}
+
+impl Verified {
+    pub(super) fn new(file: fs_err::File, place: Place, descriptor: &Descriptor) -> Self {
+        let hasher = Hasher::new(descriptor.digest.algorithm());
+        let (digest, size) = (descriptor.digest.clone(), descriptor.size);
+        Self { file, place, digest, size, seen: 0, hasher, is_checked: false }
+    }
+
+    /// Reads everything; the errors come as they are, not wrapped in an I/O error.
+    pub(super) fn read_all(mut self) -> Result<Vec<u8>, SourceError> {
+        let mut bytes = Vec::with_capacity(usize::try_from(self.size).unwrap_or(0));
+        match self.read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            Err(error) => Err(match error.downcast::<SourceError>() {
+                Ok(error) => error,
+                Err(source) => SourceError::Read { place: self.place, source },
+            }),
+        }
+    }
+
+    fn check(&mut self, is_end: bool) -> Result<(), SourceError> {
+        if self.seen > self.size || (is_end && self.seen < self.size) {
+            let (place, digest, size) = (self.place.clone(), self.digest.clone(), self.size);
+            return Err(SourceError::WrongSize { place, digest, size, found: self.seen });
+        }
+        if self.seen == self.size && !self.is_checked {
+            let found = self.hasher.digest();
+            if found != self.digest {
+                return Err(SourceError::Corrupt { place: self.place.clone(), digest: self.digest.clone(), found });
+            }
+            self.is_checked = true;
+        }
+        Ok(())
+    }
+}
+
+impl Read for Verified {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let count = self.file.read(buffer)?;
+        self.seen += count as u64;
+        self.hasher.update(&buffer[..count]);
+        self.check(count == 0).map_err(io::Error::other)?;
+        Ok(count)
+    }
+}

@@ -1,0 +1,169 @@
+//! What one process has in work in a store: `tmp/<random>/`.
+//!
+//! `lock` is held as long as the process lives. `pins` lists what it relies on, one a line: `sha256:…` for a blob or
+//! a document with all it refers to, `layer <id map>/<hex>` for an unpacked layer. All else is work under temporary
+//! names. A directory whose lock is free was left behind, and is removed by who opens the store next.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use baler_image::Digest;
+
+use crate::disk::explain;
+use crate::lock::Lock;
+
+const LOCK: &str = "lock";
+const PINS: &str = "pins";
+
+/// Something that garbage collection must leave.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Pin {
+    /// A blob; if it is a manifest or an index, with all that it refers to.
+    Blob(Digest),
+    /// An unpacked layer.
+    Layer { key: String, hex: String },
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blob(digest) => write!(formatter, "{digest}"),
+            Self::Layer { key, hex } => write!(formatter, "layer {key}/{hex}"),
+        }
+    }
+}
+
+impl Pin {
+    fn parse(line: &str) -> Option<Self> {
+        match line.strip_prefix("layer ") {
+            Some(rest) => {
+                let (key, hex) = rest.split_once('/')?;
+                Some(Self::Layer { key: key.to_owned(), hex: hex.to_owned() })
+            }
+            None => line.parse().ok().map(Self::Blob),
+        }
+    }
+}
+
+/// The directory of one process, removed when the last user of it is dropped.
+pub(crate) struct Session {
+    directory: PathBuf,
+    store_lock: PathBuf,
+    _lock: Lock,
+    pins: Mutex<Pins>,
+    /// Blobs that have their names, but may not be on the disk yet.
+    unsynchronised: Mutex<Vec<PathBuf>>,
+    counter: AtomicU64,
+}
+
+struct Pins {
+    file: fs_err::File,
+    known: HashSet<Pin>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Session {
+    /// Begins a session below `tmp`.
+    pub(crate) fn begin(tmp: &Path, store_lock: &Path) -> io::Result<Self> {
+        let _guard = Lock::shared(store_lock)?;
+        let directory = tempfile::Builder::new().prefix("").rand_bytes(12).tempdir_in(tmp);
+        let directory = directory.map_err(|error| explain(error, tmp))?.keep();
+        let lock = Lock::exclusive(&directory.join(LOCK))?;
+        let file = fs_err::OpenOptions::new().append(true).create_new(true).open(directory.join(PINS))?;
+        let pins = Mutex::new(Pins { file, known: HashSet::new() });
+        let (counter, unsynchronised) = (AtomicU64::new(0), Mutex::default());
+        Ok(Self { directory, store_lock: store_lock.to_owned(), _lock: lock, pins, unsynchronised, counter })
+    }
+
+    /// A path in the session's directory that nothing else has; `purpose` is for who looks at the directory.
+    pub(crate) fn fresh(&self, purpose: &str) -> PathBuf {
+        self.directory.join(format!("{purpose}-{}", self.counter.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Pins, then does `act`, with garbage collection kept out from before until after.
+    pub(crate) fn pinned<T>(&self, pin: Pin, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let _guard = Lock::shared(&self.store_lock)?;
+        let mut pins = locked(&self.pins);
+        if !pins.known.contains(&pin) {
+            let line = format!("{pin}\n");
+            pins.file.write_all(line.as_bytes()).map_err(|error| explain(error, &self.directory))?;
+            pins.known.insert(pin);
+        }
+        drop(pins);
+        act()
+    }
+
+    /// Notes a blob that has its name; [`Session::synchronise`] makes sure of it before an image relies on it.
+    pub(crate) fn note_unsynchronised(&self, blob: PathBuf) {
+        locked(&self.unsynchronised).push(blob);
+    }
+
+    /// Waits until all blobs of this session are on the disk. Done once for an image and not for each blob, since the
+    /// kernel has written most of it by then.
+    pub(crate) fn synchronise(&self) -> io::Result<()> {
+        let blobs = std::mem::take(&mut *locked(&self.unsynchronised));
+        for blob in &blobs {
+            match fs_err::File::open(blob) {
+                Ok(file) => file.sync_data().map_err(|error| explain(error, blob))?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let directories: HashSet<&Path> = blobs.iter().filter_map(|blob| blob.parent()).collect();
+        directories.into_iter().try_for_each(|directory| fs_err::File::open(directory)?.sync_all())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed by who opens the store next.
+        let _ = fs_err::remove_dir_all(&self.directory);
+    }
+}
+
+/// The pins of all sessions below `tmp` that are alive. To be asked with the store's lock held exclusively.
+pub(crate) fn living_pins(tmp: &Path) -> io::Result<Vec<Pin>> {
+    let mut pins = Vec::new();
+    for entry in fs_err::read_dir(tmp)? {
+        let directory = entry?.path();
+        let Ok(None) = Lock::try_exclusive(&directory.join(LOCK)) else { continue };
+        let text = fs_err::read_to_string(directory.join(PINS))?;
+        pins.extend(text.lines().filter_map(Pin::parse));
+    }
+    Ok(pins)
+}
+
+/// A session that its process left behind, with its lock now held by this process.
+pub(crate) struct DeadSession {
+    pub(crate) directory: PathBuf,
+    _lock: Lock,
+}
+
+/// The sessions below `tmp` that were left behind. To be asked with the store's lock held exclusively.
+pub(crate) fn dead_sessions(tmp: &Path) -> io::Result<Vec<DeadSession>> {
+    let mut dead = Vec::new();
+    for entry in fs_err::read_dir(tmp)? {
+        let directory = entry?.path();
+        match Lock::try_exclusive(&directory.join(LOCK)) {
+            Ok(Some(lock)) => dead.push(DeadSession { directory, _lock: lock }),
+            Ok(None) => {}
+            // Not a session: nothing of ours, or one that is just being removed.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(dead)
+}
+
+/// Whether a file in a session's directory is the session's own, and not work.
+pub(crate) fn is_own_file(name: &OsStr) -> bool {
+    name == LOCK || name == PINS
+}

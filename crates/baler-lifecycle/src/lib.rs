@@ -5,8 +5,17 @@
 
 pub mod analyze;
 pub mod cache;
+mod error_text;
 pub mod export;
+mod extract;
+mod files;
 pub mod launcher_binary;
+mod layers_directory;
 pub mod log;
 pub mod mounted;
+mod parallel;
 pub mod restore;
+
+pub use extract::ExtractError;
+pub use files::FileError;
+pub use layers_directory::{LayerId, LayersDirectoryError};

@@ -3,10 +3,16 @@
 //! The caller has resolved both images. An undecodable label means that there is no previous image; a run image without
 //! an operating system is refused.
 
-use baler_cnb::analyzed::{Analyzed, TargetMetadata};
+mod reference;
+mod sbom;
+
+use baler_cnb::analyzed::{Analyzed, ImageReference, RunImageAnalysis, TargetMetadata};
 use baler_cnb::api::PlatformApi;
-use baler_cnb::labels::LifecycleMetadata;
+use baler_cnb::features::PlatformFeatures;
+use baler_cnb::labels::{LIFECYCLE_METADATA, LifecycleMetadata};
 use baler_image::{ResolvedImage, Source};
+
+pub use reference::pinned_reference;
 
 use crate::log::Log;
 use crate::mounted::{BuildUser, MountedDirectory};
@@ -31,8 +37,6 @@ pub struct Analysis {
     pub run_image: ResolvedImage,
     /// What the run image is for, from Platform API 0.12 on.
     pub target: Option<TargetMetadata>,
-    /// The SBOM layer of the previous image is in the layers directory.
-    pub has_restored_sbom: bool,
 }
 
 /// The image that a build replaces.
@@ -54,22 +58,56 @@ pub enum AnalyzeError {
 impl Analysis {
     /// As analyzed.toml.
     pub fn to_analyzed(&self) -> Analyzed {
-        todo!()
+        let reference = self.previous.as_ref().map(|previous| pinned_reference(&previous.image)).unwrap_or_default();
+        let run_image = RunImageAnalysis {
+            reference: pinned_reference(&self.run_image),
+            image: self.target.as_ref().map(|_| self.run_image.name().given().to_owned()).unwrap_or_default(),
+            extend: false,
+            target: self.target.clone(),
+        };
+        Analyzed {
+            image: Some(ImageReference { reference }),
+            build_image: None,
+            metadata: self.metadata().cloned().unwrap_or_default(),
+            run_image: Some(run_image),
+        }
     }
 
-    /// The previous image's metadata; empty if there is none.
-    pub fn metadata(&self) -> LifecycleMetadata {
-        self.previous.as_ref().map(|previous| previous.metadata.clone()).unwrap_or_default()
+    /// The previous image's metadata.
+    pub fn metadata(&self) -> Option<&LifecycleMetadata> {
+        self.previous.as_ref().map(|previous| &previous.metadata)
     }
-}
-
-/// `registry/repository@digest`, or `path@digest` for a layout: what later phases and the label call an image by.
-pub fn pinned_reference(image: &ResolvedImage) -> String {
-    todo!("{}", image.digest())
 }
 
 /// Reads the previous image's metadata and the run image's target; puts the previous image's SBOM files where restore
 /// finds them.
 pub fn analyze(inputs: AnalyzeInputs<'_>, log: &dyn Log) -> Result<Analysis, AnalyzeError> {
-    todo!()
+    let features = PlatformFeatures::for_api(inputs.platform_api);
+    let target = if features.targets { Some(reference::target_of(&inputs.run_image)?) } else { None };
+    let previous = inputs.previous.and_then(|(image, source)| {
+        let metadata = read_label(&image, log)?;
+        if features.sbom_layers && !inputs.skip_layers {
+            sbom::restore_from_previous(&image, &metadata, source, inputs.layers, inputs.user, log);
+        }
+        Some(Previous { image, metadata })
+    });
+    Ok(Analysis { previous, run_image: inputs.run_image, target })
+}
+
+fn read_label(image: &ResolvedImage, log: &dyn Log) -> Option<LifecycleMetadata> {
+    log.debug(&format!("Found image with identifier {:?}", pinned_reference(image)));
+    // Without the label there is nothing to reuse, but there is an image.
+    let Some(text) = image.config().label(LIFECYCLE_METADATA).filter(|text| !text.is_empty()) else {
+        return Some(LifecycleMetadata::default());
+    };
+    match serde_json::from_str(text) {
+        Ok(metadata) => Some(metadata),
+        Err(error) => {
+            log.debug(&format!(
+                "Ignoring image {:?}: its label {LIFECYCLE_METADATA} is not valid: {error}",
+                image.name().given()
+            ));
+            None
+        }
+    }
 }

@@ -135,7 +135,7 @@ fn restore(
     let inputs = RestoreInputs {
         platform_api: PLATFORM_API,
         group: &group.group,
-        metadata: &analysis.metadata(),
+        metadata: analysis.metadata(),
         cache: Some(cache),
         layers: &prepared.directories.layers,
         user: prepared.user,

@@ -28,7 +28,7 @@ pub fn duration(duration: Duration) -> String {
 
 /// Local date and time, to the minute.
 pub fn time(time: SystemTime) -> String {
-    let local = jiff::Timestamp::try_from(time).map(|time| time.to_zoned(jiff::tz::TimeZone::system()));
+    let local = jiff::Timestamp::try_from(time).map(|time| time.to_zoned_datetime(jiff::tz::TimeZone::system()));
     local.map_or("-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
 }
 

@@ -100,6 +100,10 @@ impl Store {
         self.root.join("tmp")
     }
 
+    pub(crate) fn layers_directory(&self) -> PathBuf {
+        self.root.join("layers")
+    }
+
     pub(crate) fn lock_path(&self) -> PathBuf {
         self.root.join("lock")
     }

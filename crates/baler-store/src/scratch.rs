@@ -66,8 +66,7 @@ impl Scratch {
     /// one is removed.
     pub(crate) fn keep(self, target: &Path) -> io::Result<()> {
         match rustix::fs::rename(&self.path, target) {
-            Ok(()) => Ok(()),
-            Err(rustix::io::Errno::EXIST | rustix::io::Errno::NOTEMPTY) => Ok(()),
+            Ok(()) | Err(rustix::io::Errno::EXIST | rustix::io::Errno::NOTEMPTY) => Ok(()),
             Err(error) => Err(explain(error.into(), target)),
         }
     }

@@ -53,14 +53,12 @@ impl<'a> Unpacking<'a> {
         }
         (self.progress)(UnpackEvent::Started(layer));
         let _lock = Lock::exclusive(&directory.with_extension("lock")).map_err(keep)?;
-        let owners = match read_owners(&directory).map_err(keep)? {
-            Some(owners) => owners,
-            None => {
-                let scratch = self.make(layer)?;
-                scratch.keep(&directory).map_err(keep)?;
-                let missing = || keep(io::ErrorKind::NotFound.into());
-                read_owners(&directory).map_err(keep)?.ok_or_else(missing)?
-            }
+        let owners = if let Some(owners) = read_owners(&directory).map_err(keep)? {
+            owners
+        } else {
+            self.make(layer)?.keep(&directory).map_err(keep)?;
+            let missing = || keep(io::ErrorKind::NotFound.into());
+            read_owners(&directory).map_err(keep)?.ok_or_else(missing)?
         };
         (self.progress)(UnpackEvent::Finished(layer));
         Ok(found(owners))
@@ -105,12 +103,11 @@ impl<'a> Unpacking<'a> {
         readable_for_all(&tree).map_err(|error| keep(error, tree.clone()))?;
         let options =
             ApplyOptions { expected_diff_id: Some(layer.diff_id.clone()), ..ApplyOptions::new(Owners::Record) };
-        let applied = match self.own_blob(layer) {
-            Some(file) => apply(file, &tree, &options),
-            None => {
-                let reader = self.source.blob(&layer.descriptor);
-                apply(reader.map_err(|source| UnpackError::Read { digest: digest(), source })?, &tree, &options)
-            }
+        let applied = if let Some(file) = self.own_blob(layer) {
+            apply(file, &tree, &options)
+        } else {
+            let reader = self.source.blob(&layer.descriptor);
+            apply(reader.map_err(|source| UnpackError::Read { digest: digest(), source })?, &tree, &options)
         };
         let applied = applied.map_err(|error| apply_failed(digest(), error, &tree))?;
         let path = scratch.path().join(OWNERS);

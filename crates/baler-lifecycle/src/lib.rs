@@ -1,1 +1,21 @@
-//! The lifecycle: analyze, detect, restore, build, export as functions, and the programs of those names.
+//! The phases of the lifecycle as functions: analyze, detect, restore, build, export.
+//!
+//! A phase takes values and directories, never names that it would have to resolve. It reads no environment and no
+//! clock, and says what happens through a [`log::Log`].
+
+pub mod analyze;
+pub mod cache;
+mod error_text;
+pub mod export;
+mod extract;
+mod files;
+pub mod launcher_binary;
+mod layers_directory;
+pub mod log;
+pub mod mounted;
+mod parallel;
+pub mod restore;
+
+pub use extract::ExtractError;
+pub use files::FileError;
+pub use layers_directory::{LayerId, LayersDirectoryError};

@@ -1,0 +1,124 @@
+//! Export: the app image, and the cache for the next build (lifecycle, "exporter").
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use baler_cnb::api::PlatformApi;
+use baler_cnb::group::GroupFile;
+use baler_cnb::project_metadata::ProjectMetadata;
+use baler_cnb::report::Report;
+use baler_cnb::run::{RunFile, StackFile};
+use baler_image::{Digest, ImageName, ResolvedImage, Sink, Source};
+
+use crate::analyze::Analysis;
+use crate::cache::TreeCache;
+use crate::log::Log;
+use crate::mounted::{BuildUser, MountedDirectory};
+use crate::restore::Restoration;
+
+/// What export works with.
+pub struct ExportInputs<'a> {
+    pub platform_api: PlatformApi,
+    pub layers: &'a MountedDirectory,
+    pub app: &'a MountedDirectory,
+    pub user: BuildUser,
+    pub group: &'a GroupFile,
+    pub analysis: &'a Analysis,
+    pub restoration: &'a Restoration,
+    /// run.toml, Platform API ≥ 0.12.
+    pub run: &'a RunFile,
+    /// stack.toml, Platform API < 0.12.
+    pub stack: &'a StackFile,
+    pub project: &'a ProjectMetadata,
+    pub launcher: Launcher<'a>,
+    /// SBOM files of lifecycle and launcher, Platform API ≥ 0.11.
+    pub sboms: ReleaseSboms,
+    /// The process that the user wants to be started.
+    pub default_process_type: Option<&'a str>,
+    /// `CNB_EXEC_ENV`, Platform API ≥ 0.15.
+    pub exec_env: &'a str,
+    /// Creation time, in seconds since 1970: [`DEFAULT_CREATED`] unless the user chose another one.
+    pub created: i64,
+    /// What the image is saved as: at least one name.
+    pub names: &'a [ImageName],
+    /// Threads for reading, hashing and compressing.
+    pub threads: NonZeroUsize,
+}
+
+/// The creation time of images whose user chose none: 1980-01-01T00:00:01Z.
+pub const DEFAULT_CREATED: i64 = baler_layer::NORMALISED_TIME;
+
+/// The launcher that goes into the image.
+#[derive(Clone, Copy, Debug)]
+pub struct Launcher<'a> {
+    pub bytes: &'a [u8],
+    /// What the label says of it.
+    pub version: &'a str,
+    pub repository: &'a str,
+    pub commit: &'a str,
+}
+
+/// Where the SBOM files of a release are; without a directory there are none, and nothing is said about it.
+#[derive(Clone, Debug, Default)]
+pub struct ReleaseSboms {
+    /// Has `lifecycle.sbom.*.json`.
+    pub lifecycle: Option<PathBuf>,
+    /// Has `launcher.sbom.*.json`.
+    pub launcher: Option<PathBuf>,
+}
+
+/// Where export reads from and writes to.
+#[derive(Clone, Copy)]
+pub struct ExportPlaces<'a> {
+    pub sink: &'a dyn Sink,
+    /// Has the blobs of the run image.
+    pub run_image: &'a dyn Source,
+    /// Has the blobs of the previous image.
+    pub previous: Option<&'a dyn Source>,
+    pub cache: Option<&'a TreeCache<'a>>,
+}
+
+/// What export wrote.
+#[derive(Debug)]
+pub struct Exported {
+    pub image: ResolvedImage,
+    pub report: Report,
+    /// The layers above the run image, bottom first.
+    pub layers: Vec<LayerReport>,
+    /// The cached layers.
+    pub cached: Vec<LayerReport>,
+}
+
+/// What became of one layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerReport {
+    /// `buildpack:layer`, or the lifecycle's own name of it.
+    pub what: String,
+    pub diff_id: Digest,
+    /// Compressed bytes.
+    pub size: u64,
+    pub outcome: LayerOutcome,
+    /// Whether its files were read.
+    pub was_read: bool,
+    /// How long reading, hashing and compressing took.
+    pub duration: Duration,
+}
+
+/// Whether a layer is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerOutcome {
+    /// The previous image, or the previous cache, has it.
+    Reused,
+    Added,
+}
+
+/// Why the image could not be exported.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {}
+
+/// Makes the app image and stores it under all names, then brings the cache up to date.
+pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Log) -> Result<Exported, ExportError> {
+    todo!()
+}

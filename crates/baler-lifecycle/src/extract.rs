@@ -1,0 +1,77 @@
+//! A directory of a layer, taken out of the layer's blob.
+//!
+//! The blob is unpacked beside the target, inside of which every name stays, verified while it is read, and the wanted
+//! directory is then renamed to its place: what is there is whole.
+
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
+
+use baler_image::Digest;
+use baler_layer::apply::{ApplyError, ApplyOptions, Owners, apply};
+use baler_layer::move_tree::{MoveTreeError, move_tree};
+
+use crate::files::{FileError, remove_tree};
+use crate::mounted::Owner;
+
+/// What is to be taken out of a layer.
+pub(crate) struct Extraction<'a> {
+    /// The diffID that the layer must have.
+    pub(crate) diff_id: &'a Digest,
+    /// The wanted directory, as the layer names it: `/layers/<buildpack>/<layer>`.
+    pub(crate) path_in_image: &'a Path,
+    /// Where it is to be. Its parent exists; it does not, or is empty.
+    pub(crate) target: &'a Path,
+    /// A directory on the same file system for unpacking.
+    pub(crate) scratch: &'a Path,
+    /// Who is to own it, where that is not the caller.
+    pub(crate) owner: Option<Owner>,
+}
+
+/// Why a directory could not be taken out of a layer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExtractError {
+    #[error("could not make a directory for unpacking in {}", path.display())]
+    Scratch { path: PathBuf, source: io::Error },
+    #[error("could not unpack layer {diff_id}")]
+    Apply { diff_id: Digest, source: ApplyError },
+    #[error("layer {diff_id} has no directory {}", path.display())]
+    Absent { diff_id: Digest, path: PathBuf },
+    #[error("could not put an unpacked layer in its place")]
+    Move { source: MoveTreeError },
+    #[error("could not remove what is left of unpacking")]
+    Remove { source: FileError },
+}
+
+/// Takes the directory out of the layer that `reader` gives.
+pub(crate) fn extract(reader: impl Read, extraction: &Extraction<'_>) -> Result<(), ExtractError> {
+    let &Extraction { diff_id, path_in_image, target, scratch, owner } = extraction;
+    let directory = tempfile::Builder::new()
+        .prefix(".baler-unpack-")
+        .tempdir_in(scratch)
+        .map_err(|source| ExtractError::Scratch { path: scratch.to_owned(), source })?
+        .keep();
+    let result = unpack(reader, diff_id, &directory).and_then(|()| {
+        let wanted = below(&directory, path_in_image);
+        if !wanted.is_dir() {
+            return Err(ExtractError::Absent { diff_id: diff_id.clone(), path: path_in_image.to_owned() });
+        }
+        move_tree(&wanted, target).map_err(|source| ExtractError::Move { source })
+    });
+    // The rest may hold directories without write permission.
+    let removed = remove_tree(&directory).map_err(|source| ExtractError::Remove { source });
+    result.and(removed)
+}
+
+fn unpack(reader: impl Read, diff_id: &Digest, directory: &Path) -> Result<(), ExtractError> {
+    let options = ApplyOptions { expected_diff_id: Some(diff_id.clone()), ..ApplyOptions::new(Owners::Record) };
+    apply(reader, directory, &options)
+        .map(drop)
+        .map_err(|source| ExtractError::Apply { diff_id: diff_id.clone(), source })
+}
+
+/// `path`, which is absolute, below `directory`.
+fn below(directory: &Path, path: &Path) -> PathBuf {
+    let names = path.components().filter(|component| matches!(component, Component::Normal(_)));
+    directory.join(names.collect::<PathBuf>())
+}

@@ -1,0 +1,175 @@
+//! The certificate authorities that builds trust.
+//!
+//! A host often trusts more than a base image does (a company's inspecting proxy). So that builds reach their package
+//! registries, the host's bundle is mounted read-only for the time of the build and named in the variables that tools
+//! read. The variables come as operator defaults of the build configuration (lifecycle-behaviour: build-config env
+//! without suffix sets only what is unset), so what the user or the builder sets goes before them. Nothing of it
+//! enters a layer.
+
+mod java;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where the bundle comes from: `--ca-certificates`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CertificateSource {
+    /// The host's bundle, where there is one.
+    #[default]
+    Host,
+    /// Only what the base image has.
+    Image,
+    /// This PEM file.
+    File(PathBuf),
+}
+
+/// A bundle that is mounted into the sandbox.
+#[derive(Debug)]
+pub struct Bundle {
+    /// On the host: a directory with `ca-certificates.pem` and, where it could be made, `java-trust-store.jks`.
+    pub directory: PathBuf,
+    /// Variables that name the files by their paths inside.
+    pub variables: BTreeMap<&'static str, String>,
+}
+
+/// Where the directory is mounted inside.
+pub const MOUNT_POINT: &str = "/run/baler/certificates";
+
+/// Where distributions keep the bundle.
+const HOST_BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// The variables that name a PEM bundle: OpenSSL and Go, Node.js, pip, requests, cargo, git, curl.
+const PEM_VARIABLES: [&str; 7] = [
+    "SSL_CERT_FILE",
+    "NODE_EXTRA_CA_CERTS",
+    "PIP_CERT",
+    "REQUESTS_CA_BUNDLE",
+    "CARGO_HTTP_CAINFO",
+    "GIT_SSL_CAINFO",
+    "CURL_CA_BUNDLE",
+];
+
+/// Why there is no bundle where one was asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    #[error("could not read the certificates of {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} holds no certificate in PEM format", path.display())]
+    NoCertificate { path: PathBuf },
+    #[error("could not write the certificates to {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+}
+
+/// Prepares the bundle in `directory` (existing, empty). `None` where nothing is to be mounted.
+/// `host_variable` is the host's `SSL_CERT_FILE`.
+pub fn prepare(
+    source: &CertificateSource,
+    directory: &Path,
+    host_variable: Option<&Path>,
+) -> Result<Option<Bundle>, CertificateError> {
+    let path = match source {
+        CertificateSource::Image => return Ok(None),
+        CertificateSource::File(path) => path.clone(),
+        CertificateSource::Host => match host_bundle(host_variable) {
+            Some(path) => path,
+            None => return Ok(None),
+        },
+    };
+    let pem = fs_err::read(&path).map_err(|source| CertificateError::Read { path: path.clone(), source })?;
+    let certificates = pem_certificates(&pem);
+    if certificates.is_empty() {
+        return Err(CertificateError::NoCertificate { path });
+    }
+    let write = |name: &str, bytes: &[u8]| {
+        let path = directory.join(name);
+        fs_err::write(&path, bytes).map_err(|source| CertificateError::Write { path, source })
+    };
+    write("ca-certificates.pem", &pem)?;
+    write("java-trust-store.jks", &java::trust_store(&certificates))?;
+    let mut variables: BTreeMap<_, _> =
+        PEM_VARIABLES.iter().map(|name| (*name, format!("{MOUNT_POINT}/ca-certificates.pem"))).collect();
+    variables.insert("JAVA_TOOL_OPTIONS", format!("-Djavax.net.ssl.trustStore={MOUNT_POINT}/java-trust-store.jks"));
+    Ok(Some(Bundle { directory: directory.to_owned(), variables }))
+}
+
+fn host_bundle(variable: Option<&Path>) -> Option<PathBuf> {
+    let known = HOST_BUNDLES.iter().map(Path::new);
+    variable.into_iter().chain(known).find(|path| path.is_file()).map(Path::to_owned)
+}
+
+/// The DER bytes of each certificate of a PEM file. What is not base64 is skipped: tools skip it too.
+fn pem_certificates(pem: &[u8]) -> Vec<Vec<u8>> {
+    let text = String::from_utf8_lossy(pem);
+    let mut certificates = Vec::new();
+    for block in text.split("-----BEGIN CERTIFICATE-----").skip(1) {
+        if let Some((body, _)) = block.split_once("-----END CERTIFICATE-----")
+            && let Some(der) = decode_base64(body)
+        {
+            certificates.push(der);
+        }
+    }
+    certificates
+}
+
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let (mut bytes, mut buffer, mut bits) = (Vec::with_capacity(text.len() * 3 / 4), 0u32, 0);
+    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=') {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        buffer = (buffer << 6) | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((buffer >> bits) as u8);
+            buffer &= (1 << bits) - 1;
+        }
+    }
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEM: &str = "# a comment\n-----BEGIN CERTIFICATE-----\nTWFueSBoYW5k\ncw==\n-----END CERTIFICATE-----\n";
+
+    #[test]
+    fn reads_pem() {
+        assert_eq!(pem_certificates(PEM.as_bytes()), [b"Many hands".to_vec()]);
+    }
+
+    #[test]
+    fn names_the_bundle_in_the_variables() {
+        let work = tempfile::tempdir().unwrap();
+        let (file, directory) = (work.path().join("own.pem"), work.path().join("out"));
+        fs_err::write(&file, PEM).unwrap();
+        fs_err::create_dir(&directory).unwrap();
+        let bundle = prepare(&CertificateSource::File(file), &directory, None).unwrap().unwrap();
+        assert_eq!(bundle.variables["PIP_CERT"], "/run/baler/certificates/ca-certificates.pem");
+        assert!(directory.join("java-trust-store.jks").exists());
+    }
+
+    #[test]
+    fn refuses_a_file_without_certificates() {
+        let work = tempfile::tempdir().unwrap();
+        let file = work.path().join("empty.pem");
+        fs_err::write(&file, "nothing").unwrap();
+        let error = prepare(&CertificateSource::File(file), work.path(), None).unwrap_err();
+        assert!(matches!(error, CertificateError::NoCertificate { .. }));
+        assert!(prepare(&CertificateSource::Image, work.path(), None).unwrap().is_none());
+    }
+}

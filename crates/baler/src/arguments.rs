@@ -1,0 +1,224 @@
+//! What can be typed. Each command has a struct; what it means is decided in `commands`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "baler",
+    version,
+    about = "Turns application source into a runnable container image, with Cloud Native Buildpacks and no daemon",
+    after_help = "Examples:\n  \
+        baler build my-app --builder my-builder --path .   build the current directory\n  \
+        baler run my-app                                   start it\n  \
+        baler build oci:out --builder my-builder           write an OCI layout instead\n\n\
+        Images live in the store: $BALER_HOME, else the `baler` directory of the XDG data directory.",
+    disable_help_subcommand = true
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: GlobalArguments,
+    #[command(subcommand)]
+    pub command: CommandArguments,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub struct GlobalArguments {
+    /// Say only what is wrong, and the result
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Use no colour
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Put the time before each line
+    #[arg(long, global = true)]
+    pub timestamps: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CommandArguments {
+    /// Build an image from application source
+    Build(BuildArguments),
+    /// Make builders
+    #[command(subcommand)]
+    Builder(BuilderArguments),
+    /// Start an image
+    Run(RunArguments),
+    /// List the images of the store
+    Images(ImagesArguments),
+    /// Show what an image is made of
+    #[command(alias = "inspect-image")]
+    Inspect(InspectArguments),
+    /// Remove images from the store
+    Rm(RemoveArguments),
+    /// Load the images of an OCI layout into the store
+    Load(LoadArguments),
+    /// Write an image as an archive that Docker and Podman load
+    Save(SaveArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    baler build my-app --builder my-builder --path ./app\n  \
+    baler build my-app -B my-builder -e BP_NODE_VERSION=20 --timings\n  \
+    baler build oci:out:1.0 -B my-builder --creation-time now\n\n\
+    The image name is a name in the local store, or oci:PATH[:TAG] for an OCI layout directory.")]
+pub struct BuildArguments {
+    /// The image to build: a name, or oci:PATH[:TAG]
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// Builder: a name in the store, or oci:PATH
+    #[arg(short = 'B', long, value_name = "BUILDER")]
+    pub builder: Option<String>,
+    /// Application directory
+    #[arg(short, long, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    pub path: PathBuf,
+    /// Buildpack instead of those of the builder's order: a directory, or the ID[@VERSION] of one in the builder (repeatable)
+    #[arg(short, long, value_name = "BUILDPACK", value_delimiter = ',')]
+    pub buildpack: Vec<String>,
+    /// Variable for the build: NAME=VALUE, or NAME to take it from the environment (repeatable)
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub env: Vec<String>,
+    /// File with variables, one NAME[=VALUE] a line (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+    /// Run image instead of the builder's
+    #[arg(long, value_name = "IMAGE")]
+    pub run_image: Option<String>,
+    /// Platform to build for, such as linux/amd64; the builder's where left out
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<String>,
+    /// Forget what earlier builds cached
+    #[arg(long)]
+    pub clear_cache: bool,
+    /// Process type that the image starts by itself
+    #[arg(short = 'D', long, value_name = "TYPE")]
+    pub default_process: Option<String>,
+    /// Creation time of the image: `now` or seconds since 1970; a constant where left out
+    #[arg(long, value_name = "TIME")]
+    pub creation_time: Option<String>,
+    /// Network of detect and build
+    #[arg(long, value_enum, default_value_t)]
+    pub network: NetworkArgument,
+    /// Certificate authorities that the build trusts: host, image, or a PEM file
+    #[arg(long, value_name = "host|image|FILE", default_value = "host")]
+    pub ca_certificates: String,
+    /// Compress with this many threads; as many as there are processors where left out
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+    /// Show how long each phase took
+    #[arg(long)]
+    pub timings: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum NetworkArgument {
+    /// The host's
+    #[default]
+    Host,
+    /// None but a loopback
+    None,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BuilderArguments {
+    /// Make a builder from a builder.toml
+    Create(BuilderCreateArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct BuilderCreateArguments {
+    /// The builder to make: a name in the store, or oci:PATH[:TAG]
+    #[arg(value_name = "BUILDER")]
+    pub image: String,
+    /// The builder.toml
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    baler run my-app\n  \
+    baler run my-app --process worker -e LOG=debug -- --once\n\n\
+    The image runs on the host's network, as the user that it names. Ctrl-C ends it.")]
+pub struct RunArguments {
+    /// The image: a name in the store, or oci:PATH
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// Process type to start instead of the default one
+    #[arg(long, value_name = "TYPE")]
+    pub process: Option<String>,
+    /// Variable: NAME=VALUE, or NAME to take it from the environment (repeatable)
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub env: Vec<String>,
+    /// Program to start instead of the image's entry point
+    #[arg(long, value_name = "PROGRAM")]
+    pub entrypoint: Option<String>,
+    /// Arguments for the process
+    #[arg(last = true, value_name = "ARGS")]
+    pub arguments: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ImagesArguments {
+    /// How to write the list
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: ListFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum ListFormat {
+    #[default]
+    Table,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// The image: a name in the store, or oci:PATH
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// How to write it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: InspectFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum InspectFormat {
+    #[default]
+    HumanReadable,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct RemoveArguments {
+    /// The images
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct LoadArguments {
+    /// Directory with an OCI layout
+    #[arg(value_name = "DIR")]
+    pub path: PathBuf,
+    /// Name for the image, where the layout holds only one
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  baler save my-app | docker load")]
+pub struct SaveArguments {
+    /// The image: a name in the store, or oci:PATH
+    #[arg(value_name = "IMAGE")]
+    pub image: String,
+    /// File to write; standard output where left out
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}

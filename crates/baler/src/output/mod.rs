@@ -1,0 +1,147 @@
+//! The only place that writes to the terminal.
+//!
+//! Results and what phases say go to standard output, errors and progress to standard error. Live lines are drawn only
+//! where both are terminals; without them the text is the same, line for line.
+
+mod live;
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use baler_platform::output::{Event, Level, Output, Step};
+
+use crate::arguments::GlobalArguments;
+use live::Live;
+
+/// How lines look and which are left out.
+#[derive(Clone, Copy, Debug)]
+struct Style {
+    level: Level,
+    color: bool,
+    timestamps: bool,
+    /// Only warnings and the result.
+    quiet: bool,
+}
+
+/// Standard output and standard error of the program.
+pub struct Console {
+    style: Style,
+    live: Option<Live>,
+    timings: Mutex<Vec<(Step, Duration)>>,
+}
+
+impl Console {
+    /// The console that these flags ask for.
+    pub fn new(arguments: &GlobalArguments) -> Self {
+        let terminal = io::stdout().is_terminal() && io::stderr().is_terminal();
+        let style = Style {
+            level: if arguments.verbose { Level::Debug } else { Level::Info },
+            color: io::stdout().is_terminal() && !arguments.no_color && std::env::var_os("NO_COLOR").is_none(),
+            timestamps: arguments.timestamps,
+            quiet: arguments.quiet && !arguments.verbose,
+        };
+        let live = (terminal && !style.quiet && !arguments.verbose).then(Live::new);
+        Self { style, live, timings: Mutex::default() }
+    }
+
+    /// A result: printed whatever the level.
+    pub fn result(&self, text: &str) {
+        self.write_line(text);
+    }
+
+    /// Bytes for standard output, as they are.
+    pub fn raw(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        stdout.flush()
+    }
+
+    /// An error, with its causes and hints.
+    pub fn error(&self, text: &str) {
+        let label = if self.style.color { "\u{1b}[31;1mERROR: \u{1b}[0m" } else { "ERROR: " };
+        self.suspended(|| {
+            // A closed standard error leaves nobody to tell.
+            let _ = writeln!(io::stderr().lock(), "{label}{text}");
+        });
+    }
+
+    /// Whether results alone are wanted.
+    pub fn is_quiet(&self) -> bool {
+        self.style.quiet
+    }
+
+    /// How long the steps took, in the order in which they ended.
+    pub fn timings(&self) -> Vec<(Step, Duration)> {
+        self.timings.lock().map(|timings| timings.clone()).unwrap_or_default()
+    }
+
+    fn write_line(&self, text: &str) {
+        let prefix = if self.style.timestamps { timestamp() } else { String::new() };
+        self.suspended(|| {
+            let mut stdout = io::stdout().lock();
+            // Ends at a broken pipe like any filter; the build itself goes on.
+            let _ = writeln!(stdout, "{prefix}{text}").and_then(|()| stdout.flush());
+        });
+    }
+
+    fn suspended(&self, write: impl FnOnce()) {
+        match &self.live {
+            Some(live) => live.suspended(write),
+            None => write(),
+        }
+    }
+}
+
+impl Output for Console {
+    fn line(&self, level: Level, text: &str) {
+        if level < self.style.level || (self.style.quiet && level < Level::Warning) {
+            return;
+        }
+        match (level, self.style.color) {
+            (Level::Warning, true) => self.write_line(&format!("\u{1b}[33;1mWarning: \u{1b}[0m{text}")),
+            (Level::Warning, false) => self.write_line(&format!("Warning: {text}")),
+            (Level::Debug | Level::Info, _) => self.write_line(text),
+        }
+    }
+
+    fn bytes(&self, bytes: &[u8]) {
+        if self.style.quiet {
+            return;
+        }
+        let write = |bytes: &[u8]| {
+            let mut stdout = io::stdout().lock();
+            let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        };
+        match &self.live {
+            Some(live) => live.lines(bytes, write),
+            None => write(bytes),
+        }
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Started(step) => {
+                if let Some(heading) = step.heading() {
+                    let heading = format!("===> {heading}");
+                    let colored = || format!("\u{1b}[36m{heading}\u{1b}[0m");
+                    self.line(Level::Info, &if self.style.color { colored() } else { heading.clone() });
+                }
+            }
+            Event::Finished(step, duration) => {
+                if let Ok(mut timings) = self.timings.lock() {
+                    timings.push((*step, *duration));
+                }
+            }
+            Event::Unpacking { .. } => {}
+        }
+        if let Some(live) = &self.live {
+            live.event(event);
+        }
+    }
+}
+
+/// `YYYY/MM/DD HH:MM:SS.ffffff `, as pack writes it.
+fn timestamp() -> String {
+    jiff::ZonedDateTime::now().strftime("%Y/%m/%d %H:%M:%S%.6f ").to_string()
+}

@@ -1,0 +1,31 @@
+//! Where things lie: the workspace, cargo's target directory, and `dist` in it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+/// The root of the workspace.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies inside the workspace")
+}
+
+/// The cargo that runs this chore.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Cargo's target directory: `CARGO_TARGET_DIR` where it is set.
+pub(crate) fn target_directory() -> Result<PathBuf> {
+    let text = crate::command::read(cargo().args(["metadata", "--no-deps", "--format-version=1", "--offline"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&text).context("cargo metadata is not JSON")?;
+    let directory = metadata["target_directory"].as_str().context("cargo metadata has no target_directory")?;
+    Ok(directory.into())
+}
+
+/// Where the results of the chores go.
+pub(crate) fn dist() -> Result<PathBuf> {
+    Ok(root().join("target/dist"))
+}

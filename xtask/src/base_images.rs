@@ -75,7 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let tar = partial.path().join("layer.tar");
         mmdebstrap(&description, epoch, &tar)?;
         let annotations = BTreeMap::from([(INPUTS.to_owned(), inputs.to_string())]);
-        let digest = layout.add(&image(description, epoch)?, &tar, &annotations)?;
+        let digest = layout.add(&image(description, epoch)?, &device_directory(epoch)?, &tar, &annotations)?;
         output::step(&format!("  {digest}"));
     }
     layout.finish()?;
@@ -147,7 +147,7 @@ fn mmdebstrap(description: &Description, epoch: i64, tar: &Path) -> Result<()> {
         .args([r#"--aptopt=APT::Install-Recommends "false""#, "--dpkgopt=path-exclude=/usr/share/man/*"])
         .args(["--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*"])
         .arg("--dpkgopt=path-include=/usr/share/doc/*/copyright")
-        // A sandbox has its own devices, and an ordinary user could not unpack these.
+        // A sandbox has its own devices, and an ordinary user could not unpack these. The directory is added later.
         .arg("--skip=output/dev")
         // As text in a variable, not as a file: in a user namespace this home need not be readable.
         .env("FINISH", finish)
@@ -156,6 +156,20 @@ fn mmdebstrap(description: &Description, epoch: i64, tar: &Path) -> Result<()> {
         .arg(tar)
         .args(Mirrors::of_this_machine()?.sources(&description.suite));
     command::run(&mut mmdebstrap)
+}
+
+/// The tar entry of an empty `/dev`, a place to mount devices on.
+fn device_directory(epoch: i64) -> Result<Vec<u8>> {
+    let mut header = tar::Header::new_ustar();
+    header.set_path("./dev/")?;
+    header.set_entry_type(tar::EntryType::Directory);
+    header.set_mode(0o755);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(0);
+    header.set_mtime(epoch.try_into().context("SOURCE_DATE_EPOCH is before 1970")?);
+    header.set_cksum();
+    Ok(header.as_bytes().to_vec())
 }
 
 /// How mmdebstrap becomes root inside the new file system.

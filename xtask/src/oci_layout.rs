@@ -1,7 +1,7 @@
 //! Writes an OCI image layout with images of one layer. The same tar files give the same bytes.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -42,9 +42,16 @@ impl Layout {
         Ok(Self { directory: directory.to_owned(), manifests: Vec::new() })
     }
 
-    /// Adds `image` with the tar file `layer`; `annotations` go beside its name in the index.
-    pub(crate) fn add(&mut self, image: &Image, layer: &Path, annotations: &BTreeMap<String, String>) -> Result<Digest> {
-        let (layer, diff_id) = self.write_layer(layer)?;
+    /// Adds `image` with a layer of the entries `first` and those of the file `tar`; `annotations` go beside its name in
+    /// the index.
+    pub(crate) fn add(
+        &mut self,
+        image: &Image,
+        first: &[u8],
+        tar: &Path,
+        annotations: &BTreeMap<String, String>,
+    ) -> Result<Digest> {
+        let (layer, diff_id) = self.write_layer(first.chain(fs::File::open(tar)?))?;
         let config = self.write_json(CONFIG, &config(image, &diff_id))?;
         let manifest = json!({
             "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer],
@@ -82,11 +89,10 @@ impl Layout {
     }
 
     /// Compresses and hashes in one pass; returns the descriptor and the digest of the plain tar.
-    fn write_layer(&self, tar: &Path) -> Result<(Value, Digest)> {
+    fn write_layer(&self, mut tar: impl Read) -> Result<(Value, Digest)> {
         let partial = self.directory.join("blobs/sha256/partial");
         let blob = Hashing { inner: io::BufWriter::new(fs::File::create(&partial)?), hash: Sha256::new(), size: 0 };
         let mut encoder = GzEncoder::new(blob, Compression::new(6));
-        let mut tar = fs::File::open(tar)?;
         let mut plain = Sha256::new();
         let mut buffer = vec![0; 1 << 20];
         loop {

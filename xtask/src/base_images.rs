@@ -54,10 +54,7 @@ struct User {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let directory = match &options.output {
-        Some(directory) => directory.clone(),
-        None => workspace::dist()?.join("base"),
-    };
+    let directory = options.output.clone().unwrap_or_else(|| workspace::dist().join("base"));
     let epoch = epoch()?;
     let inputs = inputs(epoch)?;
     if !options.force && is_current(&directory, &inputs) {
@@ -79,10 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         output::step(&format!("  {digest}"));
     }
     layout.finish()?;
-    if directory.exists() {
-        fs::remove_dir_all(&directory)?;
-    }
-    fs::rename(&layout_directory, &directory)?;
+    workspace::replace_directory(&layout_directory, &directory)?;
     output::step(&format!("wrote {}", directory.display()));
     Ok(())
 }

@@ -60,7 +60,10 @@ mod tests {
         let both = Mirrors::parse("Debian-Security|http://a/sec/\nDebian|http://a/main/\n");
         assert_eq!(both, Mirrors { main: "http://a/main/".into(), security: "http://a/sec/".into() });
         let unlabelled = Mirrors::parse("|http://b/debian-security/\n|http://b/debian/\n");
-        assert_eq!(unlabelled, Mirrors { main: "http://b/debian/".into(), security: "http://b/debian-security/".into() });
+        assert_eq!(
+            unlabelled,
+            Mirrors { main: "http://b/debian/".into(), security: "http://b/debian-security/".into() }
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use fs_err as fs;
 
 /// The root of the workspace.
 pub(crate) fn root() -> &'static Path {
@@ -25,7 +26,16 @@ pub(crate) fn target_directory() -> Result<PathBuf> {
     Ok(directory.into())
 }
 
-/// Where the results of the chores go.
-pub(crate) fn dist() -> Result<PathBuf> {
-    Ok(root().join("target/dist"))
+/// Where the results of the chores go, whatever cargo's target directory is.
+pub(crate) fn dist() -> PathBuf {
+    root().join("target/dist")
+}
+
+/// Moves the directory `from` to `to`; what was there is gone afterwards.
+pub(crate) fn replace_directory(from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    fs::rename(from, to)?;
+    Ok(())
 }

@@ -4,9 +4,18 @@
 //! clock, and says what happens through a [`log::Log`].
 
 pub mod analyze;
+pub mod build;
 pub mod cache;
+pub mod detect;
 pub mod export;
+pub mod interrupt;
 pub mod launcher_binary;
 pub mod log;
+pub mod module_process;
+pub mod module_store;
 pub mod mounted;
+pub mod platform_env;
+pub mod program;
 pub mod restore;
+pub mod target;
+pub mod toml_file;

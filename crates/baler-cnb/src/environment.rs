@@ -138,6 +138,13 @@ impl Environment {
         Ok(())
     }
 
+    /// Sets a variable whose name is not known to be possible, such as one of the output of exec.d programs.
+    pub fn set_checked(&mut self, name: &OsStr, value: &[u8]) -> Result<(), EnvironmentError> {
+        check(name, name, value)?;
+        self.set(name, OsStr::from_bytes(value));
+        Ok(())
+    }
+
     fn apply(&mut self, action: Action, name: &OsStr, value: &[u8], delimiter: Option<&[u8]>) {
         match action {
             Action::Append => self.join(name, value, delimiter.unwrap_or_default(), Side::Back),

@@ -4,6 +4,8 @@
 //! Read leniently: unknown keys are ignored, missing ones are empty, `command` may be a string or an array. Written
 //! exactly, in the bytes that the lifecycle has always written, since the file is a layer of the app image.
 
+mod read;
+
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -11,14 +13,13 @@ use serde::{Deserialize, Serialize};
 use crate::features::PlatformFeatures;
 use crate::process::Process;
 
+pub use read::InvalidMetadata;
+
 /// The contents of metadata.toml.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata {
     /// The process type that starts when none is named; empty if there is none.
     pub buildpack_default_process_type: String,
-    /// Platform API < 0.9: the deprecated bill of materials, as the buildpacks wrote it.
-    pub bom: Vec<toml::Table>,
     /// The buildpacks of the group, in its order.
     pub buildpacks: Vec<GroupModule>,
     /// The image extensions of the group, in its order.
@@ -29,6 +30,26 @@ pub struct Metadata {
     pub processes: Vec<Process>,
     /// How the app directory is split into layers.
     pub slices: Vec<Slice>,
+}
+
+/// The deprecated bill of materials, which Platform API < 0.9 keeps in the same file, as the buildpacks wrote it. Apart
+/// from [`Metadata`], because few readers want it and its shape is free.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LegacyBom {
+    pub bom: Vec<toml::Table>,
+}
+
+impl LegacyBom {
+    /// Reads the text of metadata.toml.
+    pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// What is appended to the text of metadata.toml; nothing if there are no entries.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        if self.bom.is_empty() { Ok(String::new()) } else { Ok(format!("\n{}", toml::to_string(self)?)) }
+    }
 }
 
 /// A buildpack or an extension that took part in the build.
@@ -72,8 +93,8 @@ pub fn escape_id(id: &str) -> String {
 
 impl Metadata {
     /// Reads the text of metadata.toml.
-    pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
+    pub fn from_toml(text: &str) -> Result<Self, InvalidMetadata> {
+        read::metadata(text)
     }
 
     /// The text of metadata.toml. Processes are never an inline array, which other readers cannot take.
@@ -88,9 +109,6 @@ impl Metadata {
         }
         if !self.buildpack_default_process_type.is_empty() {
             text.string("buildpack-default-process-type", &self.buildpack_default_process_type);
-        }
-        for entry in &self.bom {
-            text.free_table("bom", entry);
         }
         for (name, modules) in [("buildpacks", &self.buildpacks), ("extensions", &self.extensions)] {
             for module in modules {
@@ -182,14 +200,6 @@ impl Text {
             self.list("exec-env", &process.exec_env);
         }
     }
-
-    /// A table whose shape is not known here.
-    fn free_table(&mut self, name: &str, table: &toml::Table) {
-        let wrapped: toml::Table =
-            [(name.to_owned(), toml::Value::Array(vec![table.clone().into()]))].into_iter().collect();
-        self.set_apart();
-        self.written.push_str(&wrapped.to_string());
-    }
 }
 
 /// A TOML basic string.
@@ -231,7 +241,6 @@ mod tests {
     fn example() -> Metadata {
         Metadata {
             buildpack_default_process_type: "web".into(),
-            bom: Vec::new(),
             buildpacks: vec![
                 GroupModule {
                     id: "test/a".into(),
@@ -351,10 +360,13 @@ mod tests {
 
     #[test]
     fn keeps_the_old_bill_of_materials() {
-        let text = "processes = []\n\n[[bom]]\nname = \"dep\"\n\n[bom.metadata]\nversion = \"1\"\n\n[[buildpacks]]\n  id = \"a\"\n  version = \"1\"\n  api = \"0.7\"\n";
-        let metadata = Metadata::from_toml(text).unwrap();
-        assert_eq!(metadata.bom[0]["name"].as_str(), Some("dep"));
-        assert_eq!(Metadata::from_toml(&metadata.to_toml(features("0.8"))).unwrap(), metadata);
+        let text = "[[bom]]\nname = \"dep\"\n[bom.metadata]\nversion = \"1\"\n[[buildpacks]]\nid = \"a\"\n";
+        let (metadata, bom) = (Metadata::from_toml(text).unwrap(), LegacyBom::from_toml(text).unwrap());
+        assert_eq!(bom.bom[0]["name"].as_str(), Some("dep"));
+        let written = metadata.to_toml(features("0.8")) + &bom.to_toml().unwrap();
+        assert_eq!(Metadata::from_toml(&written).unwrap(), metadata);
+        assert_eq!(LegacyBom::from_toml(&written).unwrap(), bom);
+        assert_eq!(LegacyBom::default().to_toml().unwrap(), "");
     }
 
     #[test]

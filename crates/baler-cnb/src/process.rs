@@ -1,8 +1,6 @@
 //! Processes: what an app image can start, by type, as `metadata.toml` and the build-metadata label hold them
 //! (Platform interface specification, "metadata.toml"; Buildpack interface specification, "launch.toml").
 
-use serde::{Deserialize, Deserializer, Serialize};
-
 /// The execution environment where nobody names one (`CNB_EXEC_ENV`).
 pub const DEFAULT_EXEC_ENV: &str = "production";
 
@@ -10,29 +8,21 @@ pub const DEFAULT_EXEC_ENV: &str = "production";
 ///
 /// The command is kept as a list. Platform API < 0.10 writes it as one string: see
 /// [`Metadata::to_toml`](crate::metadata::Metadata::to_toml).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {
     /// The process type; the basename under which the launcher is called.
-    #[serde(rename = "type", default)]
     pub process_type: String,
     /// The program and the arguments that a user cannot replace.
-    #[serde(default, deserialize_with = "string_or_list")]
     pub command: Vec<String>,
     /// Default arguments. Whether user arguments replace or extend them depends on the API: lifecycle "launcher".
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
     /// Started as it is, without a shell. Always so from Buildpack API 0.9 on.
-    #[serde(default)]
     pub direct: bool,
     /// The buildpack that defined it.
-    #[serde(default)]
     pub buildpack_id: String,
     /// Where it starts; the app directory if empty.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub working_dir: String,
     /// Platform API ≥ 0.15: the execution environments it is meant for; none or `*` means all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exec_env: Vec<String>,
 }
 
@@ -47,23 +37,6 @@ impl Process {
 /// `*` stand for all. The rule is the same for buildpacks, order entries, layers and processes.
 pub fn is_eligible(declared: &[String], exec_env: &str) -> bool {
     declared.is_empty() || declared.iter().any(|name| name == "*" || name == exec_env)
-}
-
-/// A list of strings, or the single string that older versions write.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a string or an array of strings")]
-enum StringOrList {
-    One(String),
-    Many(Vec<String>),
-}
-
-/// Reads `command` in either form. An empty string is an empty command, not a program without a name.
-fn string_or_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    Ok(match StringOrList::deserialize(deserializer)? {
-        StringOrList::One(text) if text.is_empty() => Vec::new(),
-        StringOrList::One(text) => vec![text],
-        StringOrList::Many(entries) => entries,
-    })
 }
 
 #[cfg(test)]
@@ -85,20 +58,5 @@ mod tests {
                 Process { exec_env: declared.iter().map(ToString::to_string).collect(), ..Process::default() };
             assert_eq!(process.is_eligible(exec_env), expected, "{declared:?} in {exec_env}");
         }
-    }
-
-    #[test]
-    fn reads_a_command_in_both_forms() {
-        for (text, expected) in [
-            (r#"command = "run it""#, vec!["run it"]),
-            (r#"command = ["run", "it"]"#, vec!["run", "it"]),
-            (r#"command = """#, vec![]),
-            ("command = []", vec![]),
-            ("", vec![]),
-        ] {
-            assert_eq!(toml::from_str::<Process>(text).unwrap().command, expected, "{text}");
-        }
-        let error = toml::from_str::<Process>("command = 7").unwrap_err();
-        assert!(error.to_string().contains("expected a string or an array of strings"), "{error}");
     }
 }

@@ -25,6 +25,7 @@ pub mod sink;
 pub mod slices;
 pub mod stat_manifest;
 pub mod tar;
+mod walk;
 
 /// Modification time of all entries that this project writes: 1980-01-01T00:00:01Z, as the reference does.
 pub const NORMALISED_TIME: i64 = 315_532_801;

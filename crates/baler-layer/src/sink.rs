@@ -3,11 +3,22 @@
 //! The tar is cut into blocks of 1 MiB; each becomes one gzip member, compressed by whichever thread is free, so the
 //! bytes depend on the tar alone and not on the number of threads. Blocks that do not compress are stored. Hashing runs
 //! beside compression. Memory is bounded by the blocks in flight, whatever the size of the layer.
+//!
+//! ```text
+//! produce ─► block ─┬─► hasher: diffID                       a block is used again when
+//!                   └─► compressors ─► writer, in order       hasher and writer are done with it
+//!                                      └─► output, digest
+//! ```
+
+mod block;
+mod member;
+mod pipeline;
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 
 use baler_image::Digest;
+use sha2::{Digest as _, Sha256};
 
 /// A finished compressed layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +69,7 @@ where
     E: From<SinkError>,
     F: FnOnce(&mut dyn Write) -> Result<(), E>,
 {
-    todo!()
+    pipeline::run(threads.get(), output, produce)
 }
 
 /// Runs `produce`, which writes the tar, and only hashes it.
@@ -67,5 +78,35 @@ where
     E: From<SinkError>,
     F: FnOnce(&mut dyn Write) -> Result<(), E>,
 {
-    todo!()
+    let mut hasher = Hasher::default();
+    produce(&mut hasher)?;
+    Ok(Hashed { uncompressed_size: hasher.count, diff_id: hasher.finish() })
 }
+
+/// Hashes and counts what is written to it.
+#[derive(Default)]
+struct Hasher {
+    hash: Sha256,
+    count: u64,
+}
+
+impl Hasher {
+    fn finish(self) -> Digest {
+        Digest::from_sha256(self.hash.finalize().into())
+    }
+}
+
+impl Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.hash.update(bytes);
+        self.count += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,16 @@
 //! What the commands do: build, builder create, run, images, inspect.
+//!
+//! A command takes a [`context::Context`] and a request, and returns a value or a typed error; what it says on the way
+//! goes to an [`output::Output`]. Nothing here reads the environment, the home directory or the clock.
 
+pub mod build;
 pub mod builder;
 pub mod certificates;
+pub mod context;
+pub mod images;
+pub mod interrupt;
+mod log;
 pub mod output;
+pub mod run;
 pub mod variables;
-
-pub mod build {
-    pub mod workspace;
-}
+pub mod version;

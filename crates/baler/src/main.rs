@@ -1,2 +1,49 @@
-//! The command line.
-fn main() {}
+//! The program: `baler`, and under the names of the phases the lifecycle.
+//!
+//! The first thing it does is to see whether it was started as its own sandbox helper.
+
+mod arguments;
+mod commands;
+mod failure;
+mod host;
+mod output;
+mod report;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::Arguments;
+use output::Console;
+
+fn main() -> ExitCode {
+    if let Some(code) = baler_sandbox::dispatch(&[baler_store::UNPACK_OPERATION]) {
+        return code;
+    }
+    // What is made for others to read must be readable, and modes in layers must not depend on the user's settings.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    let argv: Vec<_> = std::env::args_os().collect();
+    if let Some(code) = baler_lifecycle::program::run_if_named(&argv) {
+        return code;
+    }
+    let arguments = match Arguments::try_parse_from(argv) {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let console = Console::new(&arguments.global);
+    match commands::run(arguments, &console) {
+        Ok(code) => code,
+        Err(error) => {
+            console.error(&report::text(&error));
+            ExitCode::from(failure::exit_code(&error))
+        }
+    }
+}
+
+/// Help and version are results; anything else is an error, which is 1 as in pack.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nothing can be done about a closed output.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

@@ -33,9 +33,6 @@ pub enum TarError {
     /// A name or link target holds a NUL byte, which no header can carry.
     #[error("name {path:?} holds a NUL byte")]
     NulInName { path: PathBuf },
-    /// A value is outside what tar can say.
-    #[error("{what} {value} of {} does not fit into a tar header", path.display())]
-    DoesNotFit { path: PathBuf, what: &'static str, value: u64 },
     /// A pattern of a slice is malformed.
     #[error("bad pattern '{pattern}' for slice paths")]
     BadPattern { pattern: String, source: crate::glob::BadPattern },

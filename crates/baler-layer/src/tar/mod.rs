@@ -5,7 +5,9 @@
 //! they are and changes nothing.
 
 mod error;
+mod header;
+mod pax;
 mod writer;
 
 pub use error::TarError;
-pub use writer::{Attributes, Owner, TarWriter};
+pub use writer::{Attributes, Owner, SpecialFile, TarWriter};

@@ -1,11 +1,12 @@
 //! The TOML files of a builder, with the bytes that pack gives them: two spaces of indentation a level, keys in a fixed
 //! order, empty ones left out. Layers of builders are compared by digest, so the bytes matter.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use baler_cnb::order::{Group, ModuleReference};
 
-use super::config::RunImageConfig;
+use super::config::{BuildVariable, RunImageConfig};
 
 /// `/cnb/order.toml`.
 pub(super) fn order(order: &[Group], extensions: &[Group]) -> String {
@@ -75,6 +76,20 @@ pub(super) fn system(pre: &[ModuleReference], post: &[ModuleReference]) -> Strin
         }
     }
     text
+}
+
+/// The files of `/cnb/build-config/env`, by name; of two with one name the later counts.
+pub(super) fn build_environment(variables: &[BuildVariable]) -> Vec<(String, Vec<u8>)> {
+    let mut files = BTreeMap::new();
+    for BuildVariable { name, value, suffix, delim, .. } in variables {
+        let path = format!("/cnb/build-config/env/{name}");
+        if !delim.is_empty() {
+            files.insert(format!("{path}.delim"), delim.clone().into_bytes());
+        }
+        let path = if suffix.is_empty() { path } else { format!("{path}.{suffix}") };
+        files.insert(path, value.clone().into_bytes());
+    }
+    files.into_iter().collect()
 }
 
 fn separate(text: &mut String) {

@@ -65,7 +65,9 @@ impl Live {
 
     fn spinner(&self, step: Step) -> ProgressBar {
         let bar = self.lines.add(ProgressBar::new_spinner());
-        bar.set_style(ProgressStyle::with_template("{spinner} {msg} {elapsed}").unwrap_or(ProgressStyle::default_spinner()));
+        bar.set_style(
+            ProgressStyle::with_template("{spinner} {msg} {elapsed}").unwrap_or(ProgressStyle::default_spinner()),
+        );
         bar.set_message(step.name());
         bar.enable_steady_tick(Duration::from_millis(120));
         bar

@@ -143,5 +143,5 @@ impl Output for Console {
 
 /// `YYYY/MM/DD HH:MM:SS.ffffff `, as pack writes it.
 fn timestamp() -> String {
-    jiff::Zoned::now().strftime("%Y/%m/%d %H:%M:%S%.6f ").to_string()
+    jiff::ZonedDateTime::now().strftime("%Y/%m/%d %H:%M:%S%.6f ").to_string()
 }

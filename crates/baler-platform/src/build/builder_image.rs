@@ -1,0 +1,69 @@
+//! A builder image: what its labels and environment say.
+
+use baler_cnb::labels::{BUILDER_METADATA, BUILDPACK_LAYERS, BUILDPACK_ORDER, BuilderLabel, ModuleLayers};
+use baler_cnb::order::Group;
+use baler_image::{ImageName, ResolvedImage};
+use serde::de::DeserializeOwned;
+
+use crate::builder::labels::{IdError, id};
+use crate::builder::order::Catalogue;
+
+/// What a build must know of its builder.
+#[derive(Clone, Debug)]
+pub struct BuilderImage {
+    /// The build user's ids inside.
+    pub user: (u32, u32),
+    pub metadata: BuilderLabel,
+    pub order: Vec<Group>,
+    pub buildpacks: ModuleLayers,
+}
+
+/// Why an image is no builder.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuilderImageError {
+    #[error("builder '{name}' missing label '{label}' -- try recreating builder")]
+    NoLabel { name: ImageName, label: &'static str },
+    #[error("builder '{name}' has label '{label}' which could not be read")]
+    BadLabel { name: ImageName, label: &'static str, source: serde_json::Error },
+    #[error(transparent)]
+    Id(#[from] IdError),
+}
+
+impl BuilderImage {
+    /// Reads labels and environment.
+    pub fn read(image: &ResolvedImage) -> Result<Self, BuilderImageError> {
+        let missing = |label| BuilderImageError::NoLabel { name: image.name().clone(), label };
+        let metadata = label(image, BUILDER_METADATA)?.ok_or_else(|| missing(BUILDER_METADATA))?;
+        Ok(Self {
+            user: (id(image, "CNB_USER_ID")?, id(image, "CNB_GROUP_ID")?),
+            metadata,
+            order: label(image, BUILDPACK_ORDER)?.flatten().unwrap_or_default(),
+            buildpacks: label(image, BUILDPACK_LAYERS)?.flatten().unwrap_or_default(),
+        })
+    }
+
+    /// The run images that the builder offers, in the order in which they are tried.
+    pub fn run_images(&self) -> Vec<&str> {
+        let stack = std::slice::from_ref(&self.metadata.stack.run_image);
+        let images = if self.metadata.images.is_empty() { stack } else { &self.metadata.images[..1] };
+        let names = images.iter().flat_map(|image| std::iter::once(&image.image).chain(&image.mirrors));
+        names.map(String::as_str).filter(|name| !name.is_empty()).collect()
+    }
+}
+
+impl Catalogue for BuilderImage {
+    fn versions(&self, id: &str) -> Vec<String> {
+        self.buildpacks.get(id).map(|versions| versions.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    fn order(&self, id: &str, version: &str) -> &[Group] {
+        let module = self.buildpacks.get(id).and_then(|versions| versions.get(version));
+        module.map_or(&[], |module| module.order.as_slice())
+    }
+}
+
+fn label<T: DeserializeOwned>(image: &ResolvedImage, label: &'static str) -> Result<Option<T>, BuilderImageError> {
+    let bad = |source| BuilderImageError::BadLabel { name: image.name().clone(), label, source };
+    image.config().label(label).map(serde_json::from_str).transpose().map_err(bad)
+}

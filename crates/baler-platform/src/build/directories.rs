@@ -1,0 +1,169 @@
+//! The directories of one build on the host, and how they are mounted into the builder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use baler_lifecycle::mounted::{BuildUser, MountedDirectory};
+use baler_sandbox::{IdMap, Mount};
+use baler_store::{Scratch, ScratchError};
+use rustix::fs::{AtFlags, CWD, Gid, Uid};
+
+use super::order::BuildOrder;
+use super::surroundings::{copy_build_config, host_files};
+use crate::certificates::{self, Bundle};
+use crate::variables::Variables;
+
+/// Why the directories could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DirectoryError {
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
+    #[error("could not write {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("could not give {} to the build user", path.display())]
+    Chown { path: PathBuf, source: io::Error },
+}
+
+/// Everything of one build that is not an image. It goes when the build ends.
+pub(super) struct Directories {
+    pub(super) layers: MountedDirectory,
+    pub(super) workspace: MountedDirectory,
+    platform: PathBuf,
+    build_config: PathBuf,
+    pub(super) certificates: PathBuf,
+    files: PathBuf,
+    /// Where sandboxes put what is written to the root.
+    roots: Scratch,
+    /// Last, so that it goes last.
+    _scratch: Scratch,
+}
+
+impl Directories {
+    pub(super) fn make(scratch: Scratch, roots: Scratch) -> Result<Self, DirectoryError> {
+        let workspace = scratch.subdirectory("workspace")?;
+        // As pack uploads it.
+        set_mode(&workspace, 0o777)?;
+        let layers = scratch.subdirectory("layers")?;
+        set_mode(&layers, 0o755)?;
+        Ok(Self {
+            layers: MountedDirectory::new(layers, "/layers"),
+            workspace: MountedDirectory::new(workspace, "/workspace"),
+            platform: scratch.subdirectory("platform")?,
+            build_config: scratch.subdirectory("build-config")?,
+            certificates: scratch.subdirectory("certificates")?,
+            files: scratch.subdirectory("files")?,
+            roots,
+            _scratch: scratch,
+        })
+    }
+
+    /// An empty directory for what one sandbox writes.
+    pub(super) fn root_scratch(&self, name: &str) -> Result<PathBuf, DirectoryError> {
+        Ok(self.roots.subdirectory(name)?)
+    }
+
+    /// The user's variables, as files of the platform directory.
+    pub(super) fn write_variables(&self, variables: &Variables) -> Result<(), DirectoryError> {
+        let directory = self.platform.join("env");
+        make_directory(&directory)?;
+        variables.iter().try_for_each(|(name, value)| write(&directory.join(name), value.as_bytes()))
+    }
+
+    /// The builder's operator variables, and defaults that name the certificates.
+    pub(super) fn write_build_config(&self, lower: &[PathBuf], bundle: Option<&Bundle>) -> Result<(), DirectoryError> {
+        let directory = self.build_config.join("env");
+        make_directory(&directory)?;
+        let failed = |source| DirectoryError::Write { path: directory.clone(), source };
+        copy_build_config(lower, &directory).map_err(failed)?;
+        for (name, value) in bundle.iter().flat_map(|bundle| &bundle.variables) {
+            let is_set =
+                ["", ".default", ".override"].iter().any(|suffix| directory.join(format!("{name}{suffix}")).exists());
+            if !is_set {
+                write(&directory.join(format!("{name}.default")), value.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the sandbox sees besides the builder.
+    pub(super) fn mounts(
+        &self,
+        program: &Path,
+        order: &BuildOrder,
+        has_bundle: bool,
+    ) -> Result<Vec<Mount>, DirectoryError> {
+        let mut mounts = vec![
+            Mount::writable(&self.layers.host, &self.layers.image),
+            Mount::writable(&self.workspace.host, &self.workspace.image),
+            Mount::read_only(&self.platform, "/platform"),
+            Mount::read_only(&self.build_config, "/cnb/build-config"),
+            Mount::read_only(program, "/cnb/lifecycle/lifecycle"),
+        ];
+        if has_bundle {
+            mounts.push(Mount::read_only(&self.certificates, certificates::MOUNT_POINT));
+        }
+        mounts.extend(host_files().into_iter().map(|(source, target)| Mount::read_only(source, target)));
+        for module in order.added.values() {
+            mounts.push(Mount::read_only(&module.directory, module.path_in_image()));
+        }
+        if let Some(groups) = &order.order {
+            let path = self.files.join("order.toml");
+            write(&path, crate::builder::order_file(groups).as_bytes())?;
+            mounts.push(Mount::read_only(path, "/cnb/order.toml"));
+        }
+        Ok(mounts)
+    }
+
+    /// Gives layers and workspace to the build user where that is not the caller.
+    pub(super) fn give(&self, user: BuildUser) -> Result<(), DirectoryError> {
+        let Some(owner) = user.host else { return Ok(()) };
+        for directory in [&self.layers.host, &self.workspace.host] {
+            chown_tree(directory, Uid::from_raw(owner.uid), Gid::from_raw(owner.gid))?;
+        }
+        Ok(())
+    }
+}
+
+/// The build user of an id map: its ids on the host matter only where they are not the caller's.
+pub(super) fn build_user(id_map: &IdMap, user: (u32, u32), caller: u32) -> BuildUser {
+    use baler_lifecycle::mounted::Owner;
+    let host = match (id_map.host_uid(user.0), id_map.host_gid(user.1)) {
+        (Some(uid), Some(gid)) if uid != caller => Some(Owner::new(uid, gid)),
+        (Some(_) | None, Some(_) | None) => None,
+    };
+    BuildUser { image: Owner::new(user.0, user.1), host }
+}
+
+fn chown_tree(path: &Path, uid: Uid, gid: Gid) -> Result<(), DirectoryError> {
+    let failed = |source| DirectoryError::Chown { path: path.to_owned(), source };
+    let metadata = fs_err::symlink_metadata(path).map_err(failed)?;
+    let is_given = |metadata: &std::fs::Metadata| {
+        use std::os::unix::fs::MetadataExt;
+        metadata.uid() == uid.as_raw() && metadata.gid() == gid.as_raw()
+    };
+    if !is_given(&metadata) {
+        rustix::fs::chownat(CWD, path, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|error| failed(error.into()))?;
+    }
+    if metadata.is_dir() {
+        for entry in fs_err::read_dir(path).map_err(failed)? {
+            chown_tree(&entry.map_err(failed)?.path(), uid, gid)?;
+        }
+    }
+    Ok(())
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<(), DirectoryError> {
+    use std::os::unix::fs::PermissionsExt;
+    fs_err::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        .map_err(|source| DirectoryError::Write { path: path.to_owned(), source })
+}
+
+fn make_directory(path: &Path) -> Result<(), DirectoryError> {
+    fs_err::create_dir(path).map_err(|source| DirectoryError::Write { path: path.to_owned(), source })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), DirectoryError> {
+    fs_err::write(path, bytes).map_err(|source| DirectoryError::Write { path: path.to_owned(), source })
+}

@@ -1,0 +1,71 @@
+//! What can go wrong in a build.
+
+use std::io;
+use std::path::PathBuf;
+
+use baler_image::{ImageName, Platform};
+
+use super::builder_image::BuilderImageError;
+use super::directories::DirectoryError;
+use super::order::BuildOrderError;
+use super::phase::PhaseError;
+use super::workspace::WorkspaceError;
+use crate::certificates::CertificateError;
+use crate::images::LocateError;
+use crate::interrupt::Interrupted;
+
+/// Why there is no image.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    #[error("could not get builder '{name}'")]
+    Builder { name: ImageName, source: LocateError },
+    #[error("invalid builder '{name}'")]
+    InvalidBuilder { name: ImageName, source: BuilderImageError },
+    #[error("builder '{name}' names no run image")]
+    NoRunImage { name: ImageName },
+    #[error("invalid run-image '{name}'")]
+    RunImage { name: ImageName, source: LocateError },
+    #[error("run image name '{text}' of the builder is no image name")]
+    RunImageName { text: String, source: baler_image::InvalidReference },
+    #[error("could not read previous image '{name}'")]
+    PreviousImage { name: ImageName, source: LocateError },
+    #[error("builder '{builder}' is for {builder_platform}, and run image '{run_image}' for {run_platform}")]
+    PlatformsDiffer { builder: ImageName, builder_platform: Platform, run_image: ImageName, run_platform: Platform },
+    #[error("could not unpack builder '{name}'")]
+    Unpack { name: ImageName, source: baler_store::UnpackError },
+    #[error(transparent)]
+    Order(#[from] BuildOrderError),
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
+    #[error(transparent)]
+    Directories(#[from] DirectoryError),
+    #[error("could not use the cache of the image")]
+    CacheDirectory { source: io::Error },
+    #[error(transparent)]
+    Cache(#[from] baler_lifecycle::cache::CacheError),
+    #[error(transparent)]
+    Analyze(#[from] baler_lifecycle::analyze::AnalyzeError),
+    #[error("executing lifecycle")]
+    Phase(#[from] PhaseError),
+    #[error("failed to restore")]
+    Restore(#[from] baler_lifecycle::restore::RestoreError),
+    #[error("failed to export")]
+    Export(#[from] baler_lifecycle::export::ExportError),
+    #[error(transparent)]
+    NoLauncher(#[from] baler_lifecycle::launcher_binary::NoLauncher),
+    #[error("could not write the layout of '{name}'")]
+    Layout { name: ImageName, source: baler_store::LayoutError },
+    #[error("could not read {}", path.display())]
+    ReadFile { path: PathBuf, source: io::Error },
+    #[error("could not parse {}", path.display())]
+    ParseFile { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("could not write {}", path.display())]
+    WriteFile { path: PathBuf, source: io::Error },
+    #[error("could not make the text of {}", path.display())]
+    Serialize { path: PathBuf, source: Box<toml::ser::Error> },
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}

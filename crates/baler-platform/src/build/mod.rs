@@ -1,0 +1,157 @@
+//! `baler build`: from source to image.
+//!
+//! The story of a build: images are resolved, once; the builder's layers become a root file system; the application is
+//! copied into a workspace; analyze, restore and export run here, detect and build in the sandbox. Each phase hands a
+//! value to the next.
+
+mod builder_image;
+mod directories;
+mod error;
+mod export;
+mod order;
+mod phase;
+mod prepare;
+mod request;
+mod surroundings;
+pub mod workspace;
+
+use std::path::Path;
+use std::time::Duration;
+
+use baler_cnb::api::PlatformApi;
+use baler_cnb::group::GroupFile;
+use baler_lifecycle::analyze::{self, Analysis, AnalyzeInputs};
+use baler_lifecycle::cache::TreeCache;
+use baler_lifecycle::export::Exported;
+use baler_lifecycle::restore::{self, Restoration, RestoreInputs};
+
+pub use builder_image::{BuilderImage, BuilderImageError};
+pub use directories::DirectoryError;
+pub use error::BuildError;
+pub use order::BuildOrderError;
+pub use phase::{Phase, PhaseError};
+pub use request::BuildRequest;
+pub(crate) use surroundings::{home_directory, host_files};
+
+use crate::context::Context;
+use crate::log::OutputLog;
+use crate::output::{Step, step};
+use phase::Chamber;
+use prepare::Prepared;
+
+/// The Platform API between Baler and its phases.
+const PLATFORM_API: PlatformApi = PlatformApi::LATEST;
+
+/// What a build made.
+pub struct Built {
+    pub exported: Exported,
+    /// How long each step took.
+    pub steps: Vec<(Step, Duration)>,
+}
+
+/// Builds an image.
+pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, BuildError> {
+    let mut steps = Vec::new();
+    let mut timed = |name, taken| steps.push((name, taken));
+    let log = OutputLog(context.output);
+
+    let (prepared, taken) = step(context.output, Step::Prepare, || prepare::prepare(context, request));
+    timed(Step::Prepare, taken);
+    let mut prepared = prepared?;
+    let cache_directory = prepared.cache_directory.clone();
+    if request.clear_cache {
+        TreeCache::clear(&cache_directory)?;
+    }
+    let cache = TreeCache::open(&cache_directory, context.store)?;
+
+    let (analysis, taken) = step(context.output, Step::Analyze, || analyze(&mut prepared, context, request, &log));
+    timed(Step::Analyze, taken);
+    let analysis = analysis?;
+
+    let chamber = prepared.chamber(context);
+    let (group, taken) = step(context.output, Step::Detect, || detect(&chamber, &prepared));
+    timed(Step::Detect, taken);
+    let group = group?;
+
+    let (restoration, taken) =
+        step(context.output, Step::Restore, || restore(context, request, &prepared, &analysis, &group, &cache, &log));
+    timed(Step::Restore, taken);
+    let restoration = restoration?;
+
+    let (result, taken) = step(context.output, Step::Build, || run_build(&chamber, &prepared));
+    timed(Step::Build, taken);
+    if let Err(error) = result {
+        restoration.give_back(&cache, &prepared.directories.layers);
+        return Err(error);
+    }
+
+    let (exported, taken) = step(context.output, Step::Export, || {
+        let parts = export::Parts { analysis: &analysis, group: &group, restoration: &restoration, cache: &cache };
+        export::export(context, request, &prepared, &parts, &log)
+    });
+    timed(Step::Export, taken);
+    Ok(Built { exported: exported?, steps })
+}
+
+fn analyze(
+    prepared: &mut Prepared,
+    context: &Context<'_>,
+    request: &BuildRequest,
+    log: &OutputLog<'_>,
+) -> Result<Analysis, BuildError> {
+    let previous = prepared.previous.as_ref();
+    let inputs = AnalyzeInputs {
+        platform_api: PLATFORM_API,
+        previous: previous.map(|located| (located.image.clone(), located.source(context.store))),
+        run_image: prepared.run_image.image.clone(),
+        skip_layers: request.clear_cache,
+        layers: &prepared.directories.layers,
+        user: prepared.user,
+    };
+    let analysis = analyze::analyze(inputs, log)?;
+    let path = prepared.directories.layers.host.join("analyzed.toml");
+    write_toml(&path, &analysis.to_analyzed())?;
+    prepared.directories.give(prepared.user)?;
+    Ok(analysis)
+}
+
+fn detect(chamber: &Chamber<'_>, prepared: &Prepared) -> Result<GroupFile, BuildError> {
+    let scratch = prepared.directories.root_scratch("detect")?;
+    chamber.run(Phase::Detect, scratch)?;
+    let path = prepared.directories.layers.host.join("group.toml");
+    let text = fs_err::read_to_string(&path).map_err(|source| BuildError::ReadFile { path: path.clone(), source })?;
+    toml::from_str(&text).map_err(|source| BuildError::ParseFile { path, source: Box::new(source) })
+}
+
+fn restore(
+    context: &Context<'_>,
+    request: &BuildRequest,
+    prepared: &Prepared,
+    analysis: &Analysis,
+    group: &GroupFile,
+    cache: &TreeCache<'_>,
+    log: &OutputLog<'_>,
+) -> Result<Restoration, BuildError> {
+    let inputs = RestoreInputs {
+        platform_api: PLATFORM_API,
+        group: &group.group,
+        metadata: analysis.metadata(),
+        cache: Some(cache),
+        layers: &prepared.directories.layers,
+        user: prepared.user,
+        skip_layers: request.clear_cache,
+        threads: context.threads,
+    };
+    Ok(restore::restore(&inputs, log)?)
+}
+
+fn run_build(chamber: &Chamber<'_>, prepared: &Prepared) -> Result<(), BuildError> {
+    let scratch = prepared.directories.root_scratch("build")?;
+    Ok(chamber.run(Phase::Build, scratch)?)
+}
+
+fn write_toml<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), BuildError> {
+    let text = toml::to_string(value)
+        .map_err(|source| BuildError::Serialize { path: path.to_owned(), source: Box::new(source) })?;
+    fs_err::write(path, text).map_err(|source| BuildError::WriteFile { path: path.to_owned(), source })
+}

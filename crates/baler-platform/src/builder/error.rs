@@ -1,0 +1,56 @@
+//! What can go wrong when a builder is made.
+
+use std::io;
+use std::path::PathBuf;
+
+use baler_image::{Digest, ImageName, InvalidReference, LayerCountMismatch, Platform, SinkError};
+use baler_layer::tar::TarError;
+
+use super::config::ConfigError;
+use super::labels::IdError;
+use super::modules::ModuleError;
+use super::order::OrderError;
+use crate::images::{CopyBlobError, LocateError};
+use crate::interrupt::Interrupted;
+
+/// Why there is no builder.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    #[error(transparent)]
+    Config(ConfigError),
+    #[error("{} has {what}, which builders cannot have yet", path.display())]
+    Unsupported { path: PathBuf, what: &'static str },
+    #[error("failed to add buildpacks to builder")]
+    AddBuildpacks(#[source] ModuleError),
+    #[error("processing buildpacks order")]
+    Order(#[source] OrderError),
+    #[error("the build image of {} is no image name", path.display())]
+    BuildImageName { path: PathBuf, source: InvalidReference },
+    #[error("failed to create builder: fetch build image '{name}'")]
+    FetchBuildImage { name: ImageName, source: LocateError },
+    #[error(transparent)]
+    Id(#[from] IdError),
+    #[error(transparent)]
+    Layout(#[from] baler_store::LayoutError),
+    #[error(transparent)]
+    Copy(#[from] CopyBlobError),
+    #[error("could not make a layer of the builder")]
+    Layer(#[source] TarError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error(transparent)]
+    NoLauncher(#[from] baler_lifecycle::launcher_binary::NoLauncher),
+    #[error("the lifecycle of this program is for {host}, and the builder is for {wanted}")]
+    ForeignLifecycle { host: Platform, wanted: Platform },
+    #[error("could not read the lifecycle from {}", path.display())]
+    ReadProgram { path: PathBuf, source: io::Error },
+    #[error("could not write config {digest}")]
+    WriteConfig { digest: Digest, source: io::Error },
+    #[error("could not write a label")]
+    Label(#[from] serde_json::Error),
+    #[error(transparent)]
+    Inconsistent(#[from] LayerCountMismatch),
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}

@@ -1,0 +1,76 @@
+//! The labels of a builder, as values.
+
+use baler_cnb::api::{BUILDPACK_APIS, PLATFORM_APIS};
+use baler_cnb::labels::{
+    ApiLists, ApiPair, BuilderLabel, CreatedBy, LifecycleApis, LifecycleDescription, ModuleLabel, ModuleLayer,
+    RunImageLabel, StackLabel,
+};
+use baler_image::{Digest, ImageName, ResolvedImage};
+
+use super::config::{BuilderConfig, RunImageConfig};
+use super::modules::{Module, Modules};
+use crate::version;
+
+/// A build image without the ids of its build user.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdError {
+    #[error("image '{name}' missing required env var '{variable}'")]
+    Missing { name: ImageName, variable: &'static str },
+    #[error("image '{name}' has env var '{variable}' which is not a user or group id above 0: '{value}'")]
+    Invalid { name: ImageName, variable: &'static str, value: String },
+}
+
+/// A user or group id of a build image: `CNB_USER_ID`, `CNB_GROUP_ID`. It is never root's.
+pub fn id(image: &ResolvedImage, variable: &'static str) -> Result<u32, IdError> {
+    let name = || image.name().clone();
+    let Some(value) = image.config().variable(variable) else {
+        return Err(IdError::Missing { name: name(), variable });
+    };
+    match value.parse() {
+        Ok(id) if id > 0 => Ok(id),
+        Ok(_) | Err(_) => Err(IdError::Invalid { name: name(), variable, value: value.to_owned() }),
+    }
+}
+
+/// `io.buildpacks.builder.metadata`.
+pub(super) fn builder(config: &BuilderConfig, modules: &Modules) -> BuilderLabel {
+    BuilderLabel {
+        description: config.description.clone(),
+        buildpacks: modules.values().map(|module| ModuleLabel::from(module.descriptor.buildpack.clone())).collect(),
+        extensions: Vec::new(),
+        stack: StackLabel { run_image: config.stack_run_image.as_ref().map(run_image).unwrap_or_default() },
+        lifecycle: lifecycle(),
+        created_by: CreatedBy { name: "Baler".to_owned(), version: version::BALER.to_owned() },
+        images: config.run_images.iter().map(run_image).collect(),
+    }
+}
+
+fn run_image(image: &RunImageConfig) -> RunImageLabel {
+    RunImageLabel { image: image.image.clone(), mirrors: image.mirrors.clone() }
+}
+
+fn lifecycle() -> LifecycleDescription {
+    let buildpack: Vec<String> = BUILDPACK_APIS.iter().map(ToString::to_string).collect();
+    let platform: Vec<String> = PLATFORM_APIS.iter().map(ToString::to_string).collect();
+    let lists = |supported| ApiLists { deprecated: Vec::new(), supported };
+    LifecycleDescription {
+        version: version::REFERENCE_LIFECYCLE.to_owned(),
+        api: ApiPair { buildpack: buildpack[0].clone(), platform: platform[0].clone() },
+        apis: LifecycleApis { buildpack: lists(buildpack), platform: lists(platform) },
+    }
+}
+
+/// An entry of `io.buildpacks.buildpack.layers`.
+pub(super) fn module_layer(module: &Module, diff_id: &Digest) -> ModuleLayer {
+    let descriptor = module.descriptor.clone();
+    ModuleLayer {
+        api: descriptor.api,
+        stacks: descriptor.stacks,
+        targets: descriptor.targets,
+        order: descriptor.order,
+        layer_diff_id: diff_id.to_string(),
+        homepage: descriptor.buildpack.homepage,
+        name: descriptor.buildpack.name,
+    }
+}

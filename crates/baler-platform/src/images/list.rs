@@ -1,0 +1,69 @@
+//! The images of the store.
+
+use std::time::SystemTime;
+
+use baler_image::{Digest, Platform, Reference, ResolveError, Wanted, resolve};
+use baler_store::{CollectError, Freed, RecordError, Store};
+
+/// An image of the store, as a list shows it.
+#[derive(Clone, Debug)]
+pub struct ListedImage {
+    pub reference: Reference,
+    pub digest: Digest,
+    /// Bytes of the compressed layers; `None` where the image cannot be read.
+    pub size: Option<u64>,
+    pub platform: Option<Platform>,
+    /// When it was written to the store.
+    pub written: SystemTime,
+}
+
+/// The list could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct ListError(#[from] RecordError);
+
+/// Why an image was not removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemoveError {
+    #[error("image '{0}' does not exist in the local store")]
+    NotFound(String),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+}
+
+/// All images, by name.
+pub fn list(store: &Store) -> Result<Vec<ListedImage>, ListError> {
+    let mut images = Vec::new();
+    for stored in store.images()? {
+        // One that cannot be read is listed all the same, so that it can be removed.
+        let image = read(store, &stored.reference).ok();
+        images.push(ListedImage {
+            digest: stored.descriptor.digest,
+            size: image.as_ref().map(baler_image::ResolvedImage::size),
+            platform: image.map(|image| image.platform().clone()),
+            reference: stored.reference,
+            written: stored.written,
+        });
+    }
+    Ok(images)
+}
+
+fn read(store: &Store, reference: &Reference) -> Result<baler_image::ResolvedImage, ResolveError> {
+    resolve(&reference.clone().into(), &Wanted::Preferably(Platform::host()), store)
+}
+
+/// Removes names, and then what no name needs any more. Nothing is removed if a name is not there.
+pub fn remove(store: &Store, references: &[Reference]) -> Result<Freed, RemoveError> {
+    for reference in references {
+        if store.image(reference)?.is_none() {
+            return Err(RemoveError::NotFound(reference.familiar()));
+        }
+    }
+    for reference in references {
+        store.remove(reference)?;
+    }
+    Ok(store.collect_garbage()?)
+}

@@ -1,0 +1,53 @@
+//! Names to images, once: in the store, or in the layout that the name points at.
+
+use baler_image::{ImageName, ResolveError, ResolvedImage, Source, Target, Wanted, resolve};
+use baler_store::{Layout, LayoutError, Store};
+
+/// An image, and where its blobs are read from.
+pub struct Located {
+    pub image: ResolvedImage,
+    layout: Option<Layout>,
+}
+
+impl Located {
+    /// The place that has the image's blobs.
+    pub fn source<'a>(&'a self, store: &'a Store) -> &'a (dyn Source + Sync) {
+        match &self.layout {
+            Some(layout) => layout,
+            None => store,
+        }
+    }
+}
+
+/// Why an image could not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocateError {
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+}
+
+impl LocateError {
+    /// Whether the place answered that it has no such image.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Resolve(ResolveError::NotFound { .. }))
+    }
+
+    /// Whether the image is there for other platforms only.
+    pub fn is_other_platform(&self) -> bool {
+        matches!(self, Self::Resolve(ResolveError::NoPlatform { .. }))
+    }
+}
+
+/// Finds the image that `name` stands for.
+pub fn locate(store: &Store, name: &ImageName, wanted: &Wanted) -> Result<Located, LocateError> {
+    match name.target() {
+        Target::Reference(_) => Ok(Located { image: resolve(name, wanted, store)?, layout: None }),
+        Target::Layout { path, .. } => {
+            let layout = Layout::open(path)?;
+            Ok(Located { image: resolve(name, wanted, &layout)?, layout: Some(layout) })
+        }
+    }
+}

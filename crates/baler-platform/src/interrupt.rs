@@ -1,0 +1,124 @@
+//! What happens when the user ends the program: what runs inside ends at once, and the rest stops where it is.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use baler_image::{BlobWriter, Descriptor, Digest, ImageName, Place, Sink, SinkError};
+use baler_sandbox::{Control, Signal};
+
+/// Shared by the thread that receives signals and the one that works.
+#[derive(Clone, Default)]
+pub struct Interrupt {
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    triggered: AtomicBool,
+    running: Mutex<Option<Watched>>,
+}
+
+struct Watched {
+    control: Arc<dyn Control>,
+    reaction: Reaction,
+}
+
+/// What a signal does to the command that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// Everything inside is killed: a build.
+    Kill,
+    /// The command gets the signal and decides: an app.
+    Forward,
+}
+
+/// Work was stopped because the user ended the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+impl Interrupt {
+    /// A signal came.
+    pub fn trigger(&self, signal: Signal) {
+        let Ok(running) = self.state.running.lock() else { return };
+        match running.as_ref() {
+            Some(Watched { control, reaction: Reaction::Forward }) => control.signal(signal),
+            Some(Watched { control, reaction: Reaction::Kill }) => {
+                self.state.triggered.store(true, Ordering::SeqCst);
+                control.kill();
+            }
+            None => self.state.triggered.store(true, Ordering::SeqCst),
+        }
+    }
+
+    /// Fails if the user has ended the program.
+    pub fn check(&self) -> Result<(), Interrupted> {
+        if self.state.triggered.load(Ordering::SeqCst) { Err(Interrupted) } else { Ok(()) }
+    }
+
+    /// Runs `wait` while signals go to `control`.
+    pub(crate) fn watch<T>(&self, control: Arc<dyn Control>, reaction: Reaction, wait: impl FnOnce() -> T) -> T {
+        self.set(Some(Watched { control: Arc::clone(&control), reaction }));
+        // A signal may have come just before.
+        if self.check().is_err() {
+            control.kill();
+        }
+        let result = wait();
+        self.set(None);
+        result
+    }
+
+    fn set(&self, watched: Option<Watched>) {
+        if let Ok(mut running) = self.state.running.lock() {
+            *running = watched;
+        }
+    }
+}
+
+/// A sink that takes no more bytes once the user has ended the program, so that a long export stops at once.
+pub(crate) struct InterruptibleSink<'a> {
+    pub(crate) sink: &'a dyn Sink,
+    pub(crate) interrupt: Interrupt,
+}
+
+impl Sink for InterruptibleSink<'_> {
+    fn place(&self) -> Place {
+        self.sink.place()
+    }
+
+    fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
+        self.sink.has_blob(digest)
+    }
+
+    fn begin_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError> {
+        let writer = self.sink.begin_blob()?;
+        Ok(Box::new(InterruptibleWriter { writer, interrupt: self.interrupt.clone() }))
+    }
+
+    fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
+        self.sink.put_document(name, descriptor, bytes)
+    }
+}
+
+struct InterruptibleWriter {
+    writer: Box<dyn BlobWriter>,
+    interrupt: Interrupt,
+}
+
+impl Write for InterruptibleWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.interrupt.check().map_err(io::Error::other)?;
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl BlobWriter for InterruptibleWriter {
+    fn commit(self: Box<Self>, digest: &Digest, size: u64) -> Result<(), SinkError> {
+        self.writer.commit(digest, size)
+    }
+}

@@ -1,0 +1,120 @@
+//! `baler build`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use baler_image::{ImageName, Target};
+use baler_lifecycle::export::{Exported, LayerOutcome, LayerReport};
+use baler_platform::build::{self, BuildRequest, Built};
+use baler_platform::certificates::CertificateSource;
+use baler_platform::output::{Level, Output as _};
+use baler_platform::variables;
+
+use super::format::{bytes, duration};
+use crate::arguments::{BuildArguments, NetworkArgument};
+use crate::failure::NoBuilder;
+use crate::host::Host;
+use crate::output::Console;
+
+pub fn run(arguments: BuildArguments, console: &Console) -> anyhow::Result<ExitCode> {
+    let timings = arguments.timings;
+    let threads = arguments.threads;
+    warn_of_path(&arguments, console);
+    let host = Host::open()?;
+    let request = request(arguments, &host)?;
+    let context = host.context(console, threads)?;
+    let built = build::build(&context, &request).context("failed to build")?;
+    if timings {
+        show_timings(&built, console);
+    }
+    conclude(&request.image, &built.exported, console);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn request(arguments: BuildArguments, host: &Host) -> anyhow::Result<BuildRequest> {
+    let builder = arguments.builder.ok_or(NoBuilder)?;
+    let lookup = |name: &str| host.variable(name);
+    Ok(BuildRequest {
+        image: arguments.image.parse()?,
+        builder: builder.parse()?,
+        application: arguments.path,
+        buildpacks: arguments.buildpack,
+        working_directory: std::env::current_dir().context("could not find the current directory")?,
+        variables: variables::read(&arguments.env_file, &arguments.env, &lookup)?,
+        run_image: arguments.run_image.map(|name| name.parse()).transpose()?,
+        platform: arguments.platform.map(|platform| platform.parse()).transpose()?,
+        clear_cache: arguments.clear_cache,
+        default_process: arguments.default_process,
+        created: arguments.creation_time.as_deref().map(creation_time).transpose()?,
+        certificates: certificates(&arguments.ca_certificates),
+        without_network: matches!(arguments.network, NetworkArgument::None),
+    })
+}
+
+fn creation_time(text: &str) -> anyhow::Result<i64> {
+    if text == "now" {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
+        return Ok(i64::try_from(since.as_secs())?);
+    }
+    text.parse().with_context(|| format!("parsing creation time {text}: parsing unix timestamp"))
+}
+
+fn certificates(text: &str) -> CertificateSource {
+    match text {
+        "host" => CertificateSource::Host,
+        "image" => CertificateSource::Image,
+        path => CertificateSource::File(PathBuf::from(path)),
+    }
+}
+
+/// `baler build app` in a directory that has `app` is often meant as `baler build NAME --path app`.
+fn warn_of_path(arguments: &BuildArguments, console: &Console) {
+    let image = &arguments.image;
+    if arguments.path == PathBuf::from(".") && PathBuf::from(image).exists() {
+        let text = format!(
+            "You are building an image named '{image}'. If you mean it as an app directory path, run 'baler build <args> --path {image}'"
+        );
+        console.line(Level::Warning, &text);
+    }
+}
+
+fn show_timings(built: &Built, console: &Console) {
+    console.result("Timings:");
+    for (step, taken) in &built.steps {
+        console.result(&format!("  {:<8} {:>9}", step.name(), duration(*taken)));
+    }
+    console.result("Layers:");
+    for layer in &built.exported.layers {
+        console.result(&format!("  {}", describe(layer)));
+    }
+}
+
+fn describe(layer: &LayerReport) -> String {
+    let outcome = match (layer.outcome, layer.was_read) {
+        (LayerOutcome::Reused, false) => "reused, not read",
+        (LayerOutcome::Reused, true) => "reused",
+        (LayerOutcome::Added, _) => "added",
+    };
+    format!("{outcome:<16} {:>9}  {:>9}  {}", bytes(layer.size), duration(layer.duration), layer.what)
+}
+
+/// The last lines: what was built, how to run it, how to hand it to Docker.
+fn conclude(image: &ImageName, exported: &Exported, console: &Console) {
+    let digest = exported.image.digest();
+    if console.is_quiet() {
+        console.result(&format!("{image}@{digest}"));
+        return;
+    }
+    console.result(&format!("Successfully built image '{image}'"));
+    match image.target() {
+        Target::Reference(_) => {
+            console
+                .result(&format!("Run it: baler run {image}    Hand it to Docker: baler save {image} | docker load"));
+        }
+        Target::Layout { path, .. } => {
+            console.result(&format!("Run it: baler run {image}    It is the OCI layout {}", path.display()));
+        }
+    }
+}

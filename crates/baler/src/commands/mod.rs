@@ -1,0 +1,30 @@
+//! One file per command: what was typed becomes a request, and the answer becomes text.
+
+mod build;
+mod builder_create;
+mod format;
+mod images;
+mod inspect;
+mod load;
+mod remove;
+mod run;
+mod save;
+
+use std::process::ExitCode;
+
+use crate::arguments::{Arguments, BuilderArguments, CommandArguments};
+use crate::output::Console;
+
+/// Runs the command that was typed.
+pub fn run(arguments: Arguments, console: &Console) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        CommandArguments::Build(arguments) => build::run(arguments, console),
+        CommandArguments::Builder(BuilderArguments::Create(arguments)) => builder_create::run(&arguments, console),
+        CommandArguments::Run(arguments) => run::run(arguments, console),
+        CommandArguments::Images(arguments) => images::run(&arguments, console),
+        CommandArguments::Inspect(arguments) => inspect::run(&arguments, console),
+        CommandArguments::Rm(arguments) => remove::run(&arguments, console),
+        CommandArguments::Load(arguments) => load::run(&arguments, console),
+        CommandArguments::Save(arguments) => save::run(&arguments, console),
+    }
+}

@@ -1,0 +1,29 @@
+//! `baler rm`.
+
+use std::process::ExitCode;
+
+use baler_image::Reference;
+use baler_platform::images;
+
+use super::format::bytes;
+use crate::arguments::RemoveArguments;
+use crate::host::Host;
+use crate::output::Console;
+
+pub fn run(arguments: &RemoveArguments, console: &Console) -> anyhow::Result<ExitCode> {
+    let references: Vec<Reference> = arguments.images.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let host = Host::open()?;
+    let freed = images::remove(host.store(), &references)?;
+    for reference in &references {
+        console.result(&format!("Removed {}", reference.familiar()));
+    }
+    if !console.is_quiet() {
+        console.result(&format!(
+            "Freed {} in {} blobs and {} unpacked layers",
+            bytes(freed.bytes),
+            freed.blobs,
+            freed.layers
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}

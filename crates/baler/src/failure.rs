@@ -1,0 +1,79 @@
+//! What errors mean to the person at the terminal: exit codes, details, hints. Decided by type, never by text.
+
+use baler_image::ResolveError;
+use baler_platform::build::{BuildOrderError, PhaseError};
+use baler_platform::images::RemoveError;
+use baler_platform::interrupt::Interrupted;
+use baler_platform::run::RunError;
+use baler_sandbox::SandboxError;
+use baler_store::OpenError;
+
+/// No builder was named: the message is not an error line in pack, and the code is 2.
+#[derive(Debug, thiserror::Error)]
+#[error("no builder was named")]
+pub struct NoBuilder;
+
+/// The exit code.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    let is = |found: bool, code| found.then_some(code);
+    is(find::<NoBuilder>(error).is_some(), 2).or(is(find::<Interrupted>(error).is_some(), 130)).unwrap_or(1)
+}
+
+fn find<T: std::error::Error + 'static>(error: &anyhow::Error) -> Option<&T> {
+    error.chain().find_map(|cause| cause.downcast_ref::<T>())
+}
+
+/// Facts that do not fit into the message.
+pub fn details(error: &anyhow::Error) -> Vec<String> {
+    let mut details = Vec::new();
+    if let Some(ResolveError::NoPlatform { has, index_digest, .. }) = find(error) {
+        let list = has.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        details.push(format!("it is for: {list}"));
+        details.extend(index_digest.iter().map(|digest| format!("index digest {digest}")));
+    }
+    if let Some(BuildOrderError::NotFound { has, .. }) = find(error) {
+        details.push(format!("the builder has: {}", has.join(", ")));
+    }
+    if let Some(RunError::NoProcess { has, .. }) = find(error) {
+        details.push(format!("it has: {}", has.join(", ")));
+    }
+    details
+}
+
+/// What the person can do next.
+pub fn hints(error: &anyhow::Error) -> Vec<String> {
+    let mut hints = Vec::new();
+    match find::<ResolveError>(error) {
+        Some(ResolveError::NotFound { .. }) => {
+            hints.push("`baler images` lists what is there; `baler load DIR` loads an OCI layout".to_owned());
+        }
+        Some(ResolveError::NoPlatform { .. }) => {
+            hints.push("choose another image, or build for a platform it has with --platform".to_owned());
+        }
+        Some(_) | None => {}
+    }
+    if let Some(SandboxError::NoNamespaces { refusal, .. }) = find(error) {
+        hints.push(refusal.remedy().to_owned());
+    }
+    if let Some(PhaseError::Failed { code, .. }) = find(error) {
+        hints.extend(lifecycle_hint(*code).map(str::to_owned));
+    }
+    if let Some(RemoveError::NotFound(_)) = find(error) {
+        hints.push("`baler images` lists what is there".to_owned());
+    }
+    if let Some(OpenError::Newer { .. }) = find(error) {
+        hints.push("a newer baler made it: use that one, or another store with BALER_HOME".to_owned());
+    }
+    hints
+}
+
+/// The codes of lifecycle-behaviour 2.2.
+fn lifecycle_hint(code: i32) -> Option<&'static str> {
+    match code {
+        20 => Some("no buildpack of the builder takes this application: is --path the right directory?"),
+        21 => Some("a buildpack failed while it looked at the application: its output is above"),
+        51 => Some("a buildpack failed: its output is above"),
+        12 => Some("a buildpack is for a Buildpack API that this lifecycle does not have"),
+        _ => None,
+    }
+}

@@ -1,0 +1,91 @@
+//! What the program takes from its process: the environment, the user, the place of the store. Only here.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use baler_platform::context::Context;
+use baler_platform::interrupt::Interrupt;
+use baler_sandbox::{HostIds, Identity, SandboxProgram};
+use baler_store::Store;
+
+use crate::output::Console;
+
+/// The process's surroundings, read once.
+pub struct Host {
+    pub variables: BTreeMap<String, String>,
+    store: Store,
+    interrupt: Interrupt,
+}
+
+impl Host {
+    /// Opens the store and begins to listen to signals.
+    pub fn open() -> anyhow::Result<Self> {
+        // Variables that are not UTF-8 have no part in anything that Baler does.
+        let variables: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let root = store_root(&variables)?;
+        let store = Store::open(&root, SandboxProgram::current())?;
+        let interrupt = Interrupt::default();
+        crate::signals::listen(interrupt.clone()).context("could not listen to signals")?;
+        Ok(Self { variables, store, interrupt })
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// A variable of the process.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+
+    /// What commands work with.
+    pub fn context<'a>(&'a self, console: &'a Console, threads: Option<NonZeroUsize>) -> anyhow::Result<Context<'a>> {
+        let caller = identity();
+        let path: Vec<PathBuf> =
+            std::env::split_paths(self.variables.get("PATH").map_or("/usr/bin:/bin", String::as_str)).collect();
+        let host_ids = HostIds::read(&caller, &path)?;
+        let available = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Ok(Context {
+            store: &self.store,
+            output: console,
+            interrupt: self.interrupt.clone(),
+            caller,
+            host_ids,
+            program: SandboxProgram::current(),
+            program_file: std::env::current_exe().context("could not find this program's own file")?,
+            variables: self.variables.clone(),
+            threads: threads.unwrap_or_else(available),
+        })
+    }
+}
+
+/// `$BALER_HOME`, else the XDG data directory.
+fn store_root(variables: &BTreeMap<String, String>) -> anyhow::Result<PathBuf> {
+    let set = |name: &str| variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(home) = set("BALER_HOME") {
+        return Ok(home);
+    }
+    if let Some(data) = set("XDG_DATA_HOME").filter(|path| path.is_absolute()) {
+        return Ok(data.join("baler"));
+    }
+    match set("HOME") {
+        Some(home) => Ok(home.join(".local/share/baler")),
+        None => bail!("there is no place for the store: set BALER_HOME to a directory of yours"),
+    }
+}
+
+fn identity() -> Identity {
+    let uid = rustix::process::geteuid().as_raw();
+    let gid = rustix::process::getegid().as_raw();
+    let passwd = fs_err::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    };
+    Identity { uid, gid, user_name: passwd.lines().find_map(name) }
+}

@@ -1,0 +1,1 @@
+//! Restore and export across builds.

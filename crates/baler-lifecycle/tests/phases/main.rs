@@ -1,0 +1,8 @@
+//! Component tests of analyze, restore and export: real directories and tars, blobs in memory.
+//!
+//! diffIDs in these tests are those of the reference lifecycle for the same input.
+
+mod cache;
+mod export;
+mod place;
+mod support;

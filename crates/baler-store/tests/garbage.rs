@@ -102,7 +102,11 @@ fn collecting_beside_a_writer_takes_nothing_from_it() {
                 }
             });
         }
-        scope.spawn(|| (0..30).for_each(|_| drop(open(root).collect_garbage().unwrap())));
+        scope.spawn(|| {
+            for _ in 0..30 {
+                open(root).collect_garbage().unwrap();
+            }
+        });
     });
     open(root).collect_garbage().unwrap();
     for blob in list(&root.join("blobs/sha256")) {

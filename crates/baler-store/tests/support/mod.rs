@@ -1,5 +1,5 @@
 //! Small images with real layers.
-#![allow(dead_code, clippy::unwrap_used, clippy::missing_panics_doc)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::io::Write;
 use std::num::NonZeroUsize;

@@ -31,8 +31,7 @@ mod tests {
     #[test]
     fn a_missing_launcher_says_how_to_get_one() {
         let error = required("riscv64").unwrap_err();
-        let expected =
-            "this build of baler has no launcher for linux/riscv64: `cargo xtask build` makes one with both";
+        let expected = "this build of baler has no launcher for linux/riscv64: `cargo xtask build` makes one with both";
         assert_eq!(error.to_string(), expected);
     }
 }

@@ -49,6 +49,17 @@ impl From<Reference> for ImageName {
     }
 }
 
+impl From<Target> for ImageName {
+    fn from(target: Target) -> Self {
+        let given = match &target {
+            Target::Reference(reference) => reference.familiar(),
+            Target::Layout { path, name: Some(name) } => format!("oci:{}:{name}", path.display()),
+            Target::Layout { path, name: None } => format!("oci:{}", path.display()),
+        };
+        Self { given, target }
+    }
+}
+
 impl FromStr for ImageName {
     type Err = InvalidReference;
 

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 /// What an image runs on (OCI image index, "platform"). Names are Go's: `linux`, `amd64`, `arm64`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Platform {
+    #[serde(default)]
     pub architecture: String,
+    #[serde(default)]
     pub os: String,
     #[serde(rename = "os.version", default, skip_serializing_if = "Option::is_none")]
     pub os_version: Option<String>,
@@ -45,6 +47,22 @@ impl Platform {
         };
         let os_version = self.os_version.clone().filter(|version| !version.is_empty());
         Self { architecture, os: self.os.to_ascii_lowercase(), os_version, variant }
+    }
+
+    /// Whether it says enough to tell what runs on it.
+    pub fn is_complete(&self) -> bool {
+        !self.architecture.is_empty() && !self.os.is_empty()
+    }
+
+    /// With variant and version of `other` where this one has none, provided both are for the same processor.
+    #[must_use]
+    pub fn completed_by(self, other: &Self) -> Self {
+        if self.os != other.os || go_architecture(&self.architecture) != go_architecture(&other.architecture) {
+            return self;
+        }
+        let variant = self.variant.or_else(|| other.variant.clone());
+        let os_version = self.os_version.or_else(|| other.os_version.clone());
+        Self { os_version, variant, ..self }
     }
 
     /// How well an image for `candidate` serves this platform: 0 is exact, higher is worse, `None` does not run.

@@ -80,6 +80,13 @@ struct Child {
     platform: Option<Platform>,
 }
 
+impl Child {
+    fn of(descriptor: &Descriptor) -> Self {
+        let platform = descriptor.platform.clone().filter(Platform::is_complete);
+        Self { descriptor: descriptor.clone(), platform }
+    }
+}
+
 struct Resolution<'a> {
     name: &'a ImageName,
     wanted: &'a Wanted,
@@ -134,14 +141,17 @@ impl Resolution<'_> {
             if is_attestation(descriptor) {
                 continue;
             }
-            if media_type::is_index(&descriptor.media_type) {
+            let is_untyped = descriptor.media_type.is_empty();
+            if is_untyped || media_type::is_index(&descriptor.media_type) {
                 let found = self.read(descriptor)?;
-                if let Kind::Index(nested) = self.classify(&found)? {
-                    self.collect(&nested, &found.digest, depth + 1, into)?;
+                match self.classify(&found) {
+                    Ok(Kind::Index(nested)) => self.collect(&nested, &found.digest, depth + 1, into)?,
+                    Ok(Kind::Manifest(_)) if is_untyped => into.push(Child::of(descriptor)),
+                    Ok(Kind::Manifest(_)) | Err(ResolveError::NotAnImage { .. }) => {}
+                    Err(error) => return Err(error),
                 }
-            } else if descriptor.media_type.is_empty() || media_type::is_manifest(&descriptor.media_type) {
-                let platform = descriptor.platform.clone();
-                into.push(Child { descriptor: descriptor.clone(), platform });
+            } else if media_type::is_manifest(&descriptor.media_type) {
+                into.push(Child::of(descriptor));
             }
         }
         Ok(())
@@ -156,7 +166,12 @@ impl Resolution<'_> {
         }
         let mut has: Vec<Platform> = children.iter().filter_map(|child| child.platform.clone()).collect();
         for child in children.iter().filter(|child| child.platform.is_none()) {
-            let image = self.child(child, index_digest)?;
+            let image = match self.child(child, index_digest) {
+                Ok(image) => image,
+                // Charts, signatures and the like may stand beside images.
+                Err(ResolveError::NotAnImage { .. }) => continue,
+                Err(error) => return Err(error),
+            };
             if wanted.rank(image.platform()).is_some() {
                 return Ok(image);
             }
@@ -188,8 +203,17 @@ impl Resolution<'_> {
         index_digest: Option<Digest>,
     ) -> Result<ResolvedImage, ResolveError> {
         let raw = self.read(&manifest.config)?.bytes;
-        let config: ImageConfig = self.parse(&raw, &manifest.config.digest)?;
-        let stated = config.platform().or(listed);
+        let config: ImageConfig = match self.parse(&raw, &manifest.config.digest) {
+            Err(_) if !media_type::is_config(&manifest.config.media_type) => {
+                return Err(ResolveError::NotAnImage { name: self.name.clone(), digest: found.digest });
+            }
+            config => config?,
+        };
+        // The config decides; configs leave out the variant more often than indexes do.
+        let stated = match (config.platform(), listed) {
+            (Some(platform), Some(listed)) => Some(platform.completed_by(&listed)),
+            (platform, listed) => platform.or(listed),
+        };
         // Only a single image may leave its platform out, and then it is what was asked for.
         let platform = stated.unwrap_or_else(|| self.wanted.platform().clone());
         if let (Wanted::Exactly(wanted), None) = (self.wanted, &index_digest)

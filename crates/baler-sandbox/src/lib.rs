@@ -26,18 +26,22 @@
 mod command;
 mod error;
 mod executor;
+mod helper;
 mod id_map;
 mod native;
 mod operation;
 mod program;
+mod refusal;
 mod remove;
 mod root;
+mod sys;
+mod wire;
 
 pub use command::{Command, Exit, Network, Session, Stream};
 pub use error::{ExecFailure, OperationError, Refusal, RemoveError, SandboxError, Step};
 pub use executor::{Control, Executor, Process, Running, Streams};
 pub use id_map::{Extent, HostIds, IdMap, IdMapMode, IdRange, Identity, Mappers, ReadIdsError};
-pub use native::NativeExecutor;
+pub use native::{KernelCalls, NativeExecutor};
 pub use operation::{Operation, OperationCall, clean_scratch, remove_owned_tree, run_with_ids};
 pub use program::{SandboxProgram, dispatch};
 pub use remove::remove_tree;

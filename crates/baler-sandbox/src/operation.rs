@@ -2,9 +2,22 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::{Read as _, Seek as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use crate::{IdMap, OperationError, SandboxProgram};
+use rustix::fs::MemfdFlags;
+
+use crate::wire::{self, Failure, OperationRequest, Report, Request};
+use crate::{IdMap, IdMapMode, OperationError, SandboxError, SandboxProgram, refusal, remove, remove_tree};
+
+/// Operations that every program has.
+pub(crate) const BUILT_IN: &[Operation] =
+    &[Operation { name: REMOVE_TREE, run: remove_named }, Operation { name: EMPTY_DIRECTORY, run: empty_current }];
+
+const REMOVE_TREE: &str = "remove-tree";
+const EMPTY_DIRECTORY: &str = "empty-directory";
 
 /// Something that the program can do as root of a user namespace. It runs in a process of its own, with one thread.
 #[derive(Clone, Copy)]
@@ -36,18 +49,87 @@ pub struct OperationCall {
 /// With a map of one id ([`IdMapMode::Single`](crate::IdMapMode)) there is no namespace: the operation runs as the
 /// caller, who owns everything. The operation ends when the caller does.
 pub fn run_with_ids(program: &SandboxProgram, id_map: &IdMap, call: OperationCall) -> Result<(), OperationError> {
-    let _ = (program, id_map, call);
-    todo!()
+    let started = |source| OperationError::Start { name: call.name.clone(), source: Box::new(source) };
+    let lost = |source| started(SandboxError::Helper { source });
+    let (socket, theirs) = UnixStream::pair().map_err(lost)?;
+    // A file, so that nobody has to read it meanwhile.
+    let messages =
+        rustix::fs::memfd_create("standard-error", MemfdFlags::CLOEXEC).map_err(|error| lost(error.into()))?;
+    let mut messages = File::from(messages);
+    let mut child = program.start(theirs, messages.try_clone().map_err(lost)?.into()).map_err(started)?;
+    let request = OperationRequest {
+        id_map: id_map.clone(),
+        name: call.name.clone(),
+        directory: call.directory.as_path().into(),
+        arguments: call.arguments.iter().map(Into::into).collect(),
+    };
+    let descriptors: Vec<BorrowedFd<'_>> = call.input.iter().map(|input| input.as_fd()).collect();
+    // If it fails, the helper has ended: what became of it says more.
+    let _ = wire::send_request(&socket, &descriptors, &Request::Operation(request));
+    let report = wire::receive_message::<Report>(&socket);
+    let status = child.wait().map_err(lost)?;
+    match report.map_err(lost)? {
+        Some(Report::Done) => Ok(()),
+        Some(Report::Failed(failure)) => Err(failed(call.name, failure)),
+        Some(Report::Started | Report::Exited(_) | Report::Signaled(_)) | None => {
+            Err(OperationError::Ended { name: call.name, status, standard_error: text_of(&mut messages) })
+        }
+    }
+}
+
+fn failed(name: String, failure: Failure) -> OperationError {
+    match failure {
+        Failure::Operation { message } => OperationError::Failed { name, message },
+        Failure::UnknownOperation => OperationError::Unknown { name },
+        other @ (Failure::Namespaces { .. }
+        | Failure::MapSubIds { .. }
+        | Failure::Setup { .. }
+        | Failure::Execute { .. }) => {
+            OperationError::Start { name, source: Box::new(refusal::error_of(other, OsString::new())) }
+        }
+    }
+}
+
+fn text_of(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    // Only a message; what cannot be read is left out.
+    let _ = file.rewind().and_then(|()| file.read_to_end(&mut bytes));
+    String::from_utf8_lossy(&bytes).trim().to_owned()
 }
 
 /// Removes a tree whose files belong to ids of `id_map`, with whatever rights that needs. Nothing there is no error.
 pub fn remove_owned_tree(program: &SandboxProgram, id_map: &IdMap, path: &Path) -> Result<(), OperationError> {
-    let _ = (program, id_map, path);
-    todo!()
+    match (id_map.mode(), path.parent(), path.file_name()) {
+        (IdMapMode::SubIds, Some(parent), Some(name)) if path.symlink_metadata().is_ok() => {
+            let directory = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            run_with_ids(program, id_map, built_in(REMOVE_TREE, directory, vec![name.to_owned()]))
+        }
+        // Otherwise all of it is the caller's, or the caller is root.
+        (IdMapMode::Single | IdMapMode::Root | IdMapMode::SubIds, _, _) => Ok(remove_tree(path)?),
+    }
 }
 
 /// Empties the scratch directory of a command that was killed together with its caller; the directory stays.
 pub fn clean_scratch(program: &SandboxProgram, id_map: &IdMap, scratch: &Path) -> Result<(), OperationError> {
-    let _ = (program, id_map, scratch);
-    todo!()
+    match id_map.mode() {
+        IdMapMode::SubIds => run_with_ids(program, id_map, built_in(EMPTY_DIRECTORY, scratch, Vec::new())),
+        IdMapMode::Single | IdMapMode::Root => Ok(remove::empty_directory(scratch)?),
+    }
+}
+
+fn built_in(name: &str, directory: &Path, arguments: Vec<OsString>) -> OperationCall {
+    OperationCall { name: name.to_owned(), directory: directory.to_owned(), arguments, input: None }
+}
+
+fn remove_named(_input: File, arguments: &[OsString]) -> Result<(), String> {
+    arguments.iter().try_for_each(|path| remove_tree(Path::new(path)).map_err(described))
+}
+
+fn empty_current(_input: File, _arguments: &[OsString]) -> Result<(), String> {
+    remove::empty_directory(Path::new(".")).map_err(described)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn described(error: crate::RemoveError) -> String {
+    format!("{error}: {}", error.source)
 }

@@ -1,13 +1,19 @@
 //! The executable that is started again as the single-threaded process which makes the namespaces.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
 
-use crate::Operation;
+use crate::{Operation, SandboxError, helper};
 
 /// What the first argument is when the program acts as its own helper. No command may have this name.
-pub(crate) const MARKER: &str = "__baler-sandbox";
+const MARKER: &str = "__baler-sandbox";
+
+/// What the helper is called in lists of processes.
+const NAME: &str = "baler-sandbox";
 
 /// An executable whose `main` calls [`dispatch`] first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +32,17 @@ impl SandboxProgram {
         Self { path: path.into() }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// Starts the helper. It has no environment and nothing of the caller but the socket and standard error.
+    pub(crate) fn start(&self, socket: UnixStream, stderr: Stdio) -> Result<Child, SandboxError> {
+        Command::new(&self.path)
+            .arg0(NAME)
+            .arg(MARKER)
+            .env_clear()
+            .stdin(OwnedFd::from(socket))
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .map_err(|source| SandboxError::StartHelper { program: self.path.clone(), source })
     }
 }
 
@@ -39,6 +54,5 @@ pub fn dispatch(operations: &[Operation]) -> Option<ExitCode> {
     if std::env::args_os().nth(1).as_deref() != Some(OsStr::new(MARKER)) {
         return None;
     }
-    let _ = operations;
-    todo!()
+    Some(helper::serve(operations))
 }

@@ -1,8 +1,13 @@
 //! An image from one place to another.
 
-use std::io;
+use std::io::{self, Read, Write};
+use std::sync::{Mutex, PoisonError};
 
 use baler_image::{Descriptor, Digest, ImageName, ResolvedImage, Sink, SinkError, Source, SourceError};
+
+/// So many blobs at once: enough to keep disk and hashing busy, or a network.
+const PARALLEL: usize = 4;
+const BUFFER: usize = 1 << 20;
 
 /// What happens while an image is copied; called from several threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,10 +24,12 @@ pub enum CopyEvent<'a> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CopyError {
-    #[error("could not read image '{name}'")]
-    Read { name: ImageName, source: SourceError },
+    #[error("could not read blob {digest}")]
+    Read { digest: Digest, source: SourceError },
     #[error("could not copy blob {digest}")]
     Blob { digest: Digest, source: io::Error },
+    #[error("could not write blob {digest}")]
+    WriteBlob { digest: Digest, source: SinkError },
     #[error("could not write image '{name}'")]
     Write { name: ImageName, source: SinkError },
 }
@@ -36,5 +43,79 @@ pub fn copy_image(
     name: &ImageName,
     progress: &(dyn Fn(CopyEvent<'_>) + Sync),
 ) -> Result<(), CopyError> {
-    todo!()
+    let manifest = &image.manifest().value;
+    let mut blobs = vec![&manifest.config];
+    blobs.extend(&manifest.layers);
+    copy_blobs(&blobs, &Copying { source, sink, progress })?;
+    sink.put_image(name, image).map_err(|source| CopyError::Write { name: name.clone(), source })
+}
+
+/// From where to where.
+pub(crate) struct Copying<'a> {
+    pub(crate) source: &'a dyn Source,
+    pub(crate) sink: &'a dyn Sink,
+    pub(crate) progress: &'a (dyn Fn(CopyEvent<'_>) + Sync),
+}
+
+/// Copies blobs, each once. After the first failure no other is begun.
+pub(crate) fn copy_blobs(blobs: &[&Descriptor], copying: &Copying<'_>) -> Result<(), CopyError> {
+    let mut waiting: Vec<&Descriptor> = blobs.to_vec();
+    waiting.sort_by_key(|blob| (blob.size, &blob.digest));
+    waiting.dedup_by_key(|blob| &blob.digest);
+    let threads = PARALLEL.min(waiting.len());
+    let waiting = Mutex::new(waiting);
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let work = || {
+        let mut buffer = Vec::new();
+        while let Some(blob) = next() {
+            if let Err(error) = copying.copy(blob, &mut buffer) {
+                waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                return Err(error);
+            }
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        let join = |other: std::thread::ScopedJoinHandle<'_, _>| {
+            other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        others.into_iter().map(join).fold(own, Result::and)
+    })
+}
+
+impl Copying<'_> {
+    fn copy(&self, blob: &Descriptor, buffer: &mut Vec<u8>) -> Result<(), CopyError> {
+        let digest = || blob.digest.clone();
+        let write_failed = |source| CopyError::WriteBlob { digest: digest(), source };
+        if self.sink.has_blob(&blob.digest).map_err(write_failed)? {
+            (self.progress)(CopyEvent::Present(blob));
+            return Ok(());
+        }
+        (self.progress)(CopyEvent::Started(blob));
+        let reader = self.source.blob(blob);
+        let mut reader = reader.map_err(|source| CopyError::Read { digest: digest(), source })?;
+        let mut writer = self.sink.begin_blob().map_err(write_failed)?;
+        buffer.resize(BUFFER, 0);
+        loop {
+            let count = reader.read(buffer).map_err(|error| read_failed(digest(), error))?;
+            if count == 0 {
+                break;
+            }
+            writer.write_all(&buffer[..count]).map_err(|source| CopyError::Blob { digest: digest(), source })?;
+            (self.progress)(CopyEvent::Advanced(blob, count as u64));
+        }
+        writer.commit(&blob.digest, blob.size).map_err(write_failed)?;
+        (self.progress)(CopyEvent::Finished(blob));
+        Ok(())
+    }
+}
+
+/// A reader tells of a damaged blob with an I/O error around the real one.
+fn read_failed(digest: Digest, error: io::Error) -> CopyError {
+    match error.downcast::<SourceError>() {
+        Ok(source) => CopyError::Read { digest, source },
+        Err(source) => CopyError::Blob { digest, source },
+    }
 }

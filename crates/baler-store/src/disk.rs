@@ -14,15 +14,24 @@ pub struct DiskFull {
     pub source: io::Error,
 }
 
+impl DiskFull {
+    /// What a full disk is told as, if that is what `error` says.
+    pub(crate) fn of(error: &io::Error, path: &Path) -> Option<Self> {
+        if !matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            return None;
+        }
+        let holder = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
+        let available = rustix::fs::statvfs(holder).map_or(0, |state| state.f_bavail.saturating_mul(state.f_frsize));
+        Some(Self { path: path.to_owned(), available, source: error.kind().into() })
+    }
+}
+
 /// Says more about `error` where a full disk caused it; other errors stay as they are. The kind is kept.
 pub(crate) fn explain(error: io::Error, path: &Path) -> io::Error {
-    let kind = error.kind();
-    if !matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
-        return error;
+    match DiskFull::of(&error, path) {
+        Some(full) => io::Error::new(error.kind(), full),
+        None => error,
     }
-    let holder = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
-    let available = rustix::fs::statvfs(holder).map_or(0, |state| state.f_bavail.saturating_mul(state.f_frsize));
-    io::Error::new(kind, DiskFull { path: path.to_owned(), available, source: error })
 }
 
 #[cfg(test)]

@@ -66,8 +66,7 @@ impl Scratch {
     /// one is removed.
     pub(crate) fn keep(self, target: &Path) -> io::Result<()> {
         match rustix::fs::rename(&self.path, target) {
-            Ok(()) => Ok(()),
-            Err(rustix::io::Errno::EXIST | rustix::io::Errno::NOTEMPTY) => Ok(()),
+            Ok(()) | Err(rustix::io::Errno::EXIST | rustix::io::Errno::NOTEMPTY) => Ok(()),
             Err(error) => Err(explain(error.into(), target)),
         }
     }
@@ -75,8 +74,10 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        // Moved away: no process needs to be started for nothing.
+        let is_gone = fs_err::symlink_metadata(&self.path).is_err();
         // What cannot be removed now is removed by who opens the store next.
-        if ids::remove_tree(&self.program, self.id_map.as_ref(), &self.path).is_ok() && self.id_map.is_some() {
+        if is_gone || ids::remove_tree(&self.program, self.id_map.as_ref(), &self.path).is_ok() {
             let _ = fs_err::remove_file(ids::beside(&self.path));
         }
         let _ = &self.session;

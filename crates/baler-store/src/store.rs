@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use baler_sandbox::{IdMap, SandboxProgram};
+use rustix::fs::Access;
 
 use crate::disk::explain;
 use crate::ids;
@@ -67,6 +68,9 @@ impl Store {
         // Absolute, since a helper that removes or unpacks works in another directory.
         let root = fs_err::canonicalize(root).map_err(read)?;
         check_version(&root)?;
+        if let Err(error) = rustix::fs::access(root.join("tmp"), Access::WRITE_OK | Access::EXEC_OK) {
+            return Err(unwritable(&root, error.into()));
+        }
         let store = Self { root, program, session: Mutex::new(None) };
         store.remove_leftovers().map_err(|source| unwritable(&store.root, source))?;
         Ok(store)
@@ -98,6 +102,10 @@ impl Store {
 
     pub(crate) fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
+    }
+
+    pub(crate) fn layers_directory(&self) -> PathBuf {
+        self.root.join("layers")
     }
 
     pub(crate) fn lock_path(&self) -> PathBuf {

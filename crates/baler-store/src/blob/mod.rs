@@ -4,13 +4,13 @@ mod hasher;
 mod verified;
 mod writer;
 
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use baler_image::{Descriptor, Digest, Place, SourceError};
 
 pub(crate) use verified::Verified;
-pub(crate) use writer::FileBlobWriter;
+pub(crate) use writer::{FileBlobWriter, remove_temporary};
 
 /// Documents are read into memory; none that anything sensible makes is larger.
 const MAXIMUM_DOCUMENT: u64 = 64 << 20;
@@ -45,4 +45,23 @@ pub(crate) fn document(root: &Path, place: &Place, descriptor: &Descriptor) -> R
         return Err(SourceError::Read { place: place.clone(), source });
     }
     open(root, place, descriptor)?.read_all()
+}
+
+/// The bytes of a blob that looks like a document; `None` if it is absent or something else.
+pub(crate) fn read_json(root: &Path, digest: &Digest) -> io::Result<Option<Vec<u8>>> {
+    let mut file = match fs_err::File::open(path(root, digest)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if file.metadata()?.len() > MAXIMUM_DOCUMENT {
+        return Ok(None);
+    }
+    let mut first = [0];
+    if file.read(&mut first)? == 0 || first != *b"{" {
+        return Ok(None);
+    }
+    let mut bytes = first.to_vec();
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }

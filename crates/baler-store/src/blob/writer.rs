@@ -36,9 +36,30 @@ impl Drop for Temporary {
 impl FileBlobWriter {
     /// Makes the file `temporary`, which must not exist. `finish` renames it.
     pub(crate) fn create(temporary: PathBuf, place: Place, finish: Finish) -> io::Result<Self> {
-        let mut options = fs_err::OpenOptions::new();
-        let file = options.write(true).create_new(true).open(&temporary).map_err(|error| explain(error, &temporary))?;
-        Ok(Self { file, temporary: Temporary { path: temporary, is_renamed: false }, place, written: 0, finish })
+        fs_err::File::create_new(&temporary).map_err(|error| explain(error, &temporary))?;
+        Self::open(temporary, place, finish)
+    }
+
+    /// Writes to `temporary`, which is there and empty. Its lock is held, so that [`remove_temporary`] leaves it.
+    pub(crate) fn open(temporary: PathBuf, place: Place, finish: Finish) -> io::Result<Self> {
+        let temporary = Temporary { path: temporary, is_renamed: false };
+        let file = fs_err::OpenOptions::new().write(true).open(&temporary.path)?;
+        file.lock()?;
+        Ok(Self { file, temporary, place, written: 0, finish })
+    }
+}
+
+/// Removes a temporary file, unless a process is writing it.
+pub(crate) fn remove_temporary(path: &Path) -> io::Result<()> {
+    let absence = |error: io::Error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
+    let file = match fs_err::OpenOptions::new().write(true).open(path) {
+        Ok(file) => file,
+        Err(error) => return absence(error),
+    };
+    match file.try_lock() {
+        Ok(()) => fs_err::remove_file(path).or_else(absence),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(()),
+        Err(std::fs::TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -58,13 +79,14 @@ impl BlobWriter for FileBlobWriter {
     fn commit(self: Box<Self>, digest: &Digest, size: u64) -> Result<(), SinkError> {
         let Self { file, mut temporary, place, written, finish } = *self;
         let failed = |source| SinkError::WriteBlob { place, digest: digest.clone(), source };
-        drop(file);
         if written != size {
             let text = format!("{written} bytes were written, {size} were announced");
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, text)));
         }
         finish(&temporary.path, digest).map_err(failed)?;
         temporary.is_renamed = true;
+        // With it, the lock: nobody may take the file for a leftover before it has its name.
+        drop(file);
         Ok(())
     }
 }

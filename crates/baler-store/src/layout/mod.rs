@@ -1,10 +1,33 @@
 //! OCI layout directories (OCI image specification: "Image Layout") as source and sink.
+//!
+//! A layout belongs to whoever named it: other images in it stay, nothing is left behind in it, and a directory that
+//! holds something else is refused.
 
+mod index;
 mod sink;
 mod source;
 
+pub(crate) use index::name_of;
+
 use std::io;
 use std::path::{Path, PathBuf};
+
+use baler_image::{ImageName, Place, Target};
+use serde::{Deserialize, Serialize};
+
+use crate::blob::remove_temporary;
+use crate::disk::explain;
+use crate::lock::Lock;
+
+const MARKER: &str = "oci-layout";
+const INDEX: &str = "index.json";
+const VERSION: &str = "1.0.0";
+const EMPTY_INDEX: &str =
+    "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[]}";
+/// The annotation that names an image in a layout.
+pub(crate) const REFERENCE_NAME: &str = "org.opencontainers.image.ref.name";
+/// What files that are being written are called, until they have their names.
+const TEMPORARY: &str = ".baler-";
 
 /// An OCI layout directory.
 #[derive(Clone, Debug)]
@@ -20,7 +43,7 @@ pub enum LayoutError {
     Absent { root: PathBuf },
     #[error("{} is not an OCI layout", root.display())]
     NotALayout { root: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("the OCI layout at {} has version {found}; this program knows 1.0.0", root.display())]
+    #[error("the OCI layout at {} has version {found}; this program knows {VERSION}", root.display())]
     OtherVersion { root: PathBuf, found: String },
     #[error("could not make an OCI layout at {}", root.display())]
     Make { root: PathBuf, source: io::Error },
@@ -28,15 +51,63 @@ pub enum LayoutError {
     Read { root: PathBuf, source: io::Error },
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Marker {
+    image_layout_version: String,
+}
+
+/// The directory has no `oci-layout` file.
+#[derive(Debug, thiserror::Error)]
+#[error("it has no file {MARKER}")]
+struct NoMarker;
+
 impl Layout {
     /// Opens a layout that is there.
     pub fn open(root: &Path) -> Result<Self, LayoutError> {
-        todo!()
+        let root = root.to_owned();
+        let text = match fs_err::read(root.join(MARKER)) {
+            Ok(text) => text,
+            Err(error) if is_absence(&error) => {
+                let (is_there, source) = (root.exists(), Box::new(NoMarker));
+                return Err(if is_there {
+                    LayoutError::NotALayout { root, source }
+                } else {
+                    LayoutError::Absent { root }
+                });
+            }
+            Err(source) => return Err(LayoutError::Read { root, source }),
+        };
+        match serde_json::from_slice::<Marker>(&text) {
+            Ok(marker) if marker.image_layout_version == VERSION => Ok(Self { root }),
+            Ok(marker) => Err(LayoutError::OtherVersion { root, found: marker.image_layout_version }),
+            Err(error) => Err(LayoutError::NotALayout { root, source: error.into() }),
+        }
     }
 
     /// Opens a layout, or makes an empty one where nothing is, or an empty directory.
     pub fn create_or_open(root: &Path) -> Result<Self, LayoutError> {
-        todo!()
+        let failed = |source| LayoutError::Make { root: root.to_owned(), source: explain(source, root) };
+        match Self::open(root) {
+            Ok(layout) => {
+                layout.remove_leftovers().map_err(failed)?;
+                return Ok(layout);
+            }
+            Err(LayoutError::Absent { .. }) => fs_err::create_dir_all(root).map_err(failed)?,
+            Err(error @ LayoutError::NotALayout { .. }) => {
+                // A directory that is empty but for what a killed process left is as good as none.
+                let is_foreign = |entry: io::Result<fs_err::DirEntry>| {
+                    entry.is_ok_and(|entry| !is_part(&entry.file_name().to_string_lossy()))
+                };
+                if root.join(MARKER).exists() || fs_err::read_dir(root).map_err(failed)?.any(is_foreign) {
+                    return Err(error);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        let layout = Self { root: root.to_owned() };
+        layout.make().map_err(failed)?;
+        Ok(layout)
     }
 
     /// The layout's directory.
@@ -44,8 +115,75 @@ impl Layout {
         &self.root
     }
 
-    /// The names of its images (annotation `org.opencontainers.image.ref.name`).
+    /// The names of its images (annotation `org.opencontainers.image.ref.name`), in the order of its index.
     pub fn names(&self) -> Result<Vec<String>, LayoutError> {
-        todo!()
+        Ok(self.entries()?.iter().filter_map(|entry| index::name_of(entry)).map(str::to_owned).collect())
     }
+
+    /// The name that this layout itself, or the image `name` in it, has on the command line.
+    pub fn image_name(&self, name: Option<&str>) -> ImageName {
+        ImageName::from(Target::Layout { path: self.root.clone(), name: name.map(str::to_owned) })
+    }
+
+    fn place(&self) -> Place {
+        Place::Layout(self.root.clone())
+    }
+
+    /// The marker comes last: what has it is a layout. Another process may be making the same one, and be ahead.
+    fn make(&self) -> io::Result<()> {
+        fs_err::create_dir_all(self.root.join("blobs/sha256"))?;
+        let marker = Marker { image_layout_version: VERSION.to_owned() };
+        let marker = serde_json::to_vec(&marker).map_err(io::Error::other)?;
+        for (name, bytes) in [(INDEX, EMPTY_INDEX.as_bytes()), (MARKER, &marker)] {
+            let mut file = self.temporary()?;
+            io::Write::write_all(&mut file, bytes)?;
+            match file.persist_noclobber(self.root.join(name)) {
+                Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => return Err(error.error),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a whole file under a temporary name, and renames it.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let write = || {
+            let mut file = self.temporary()?;
+            io::Write::write_all(&mut file, bytes)?;
+            file.as_file().sync_data()?;
+            file.persist(path).map(drop).map_err(|error| error.error)
+        };
+        write().map_err(|error| explain(error, path))
+    }
+
+    /// Locks the layout against other processes of this program; the lock file is the marker itself.
+    fn lock(&self) -> io::Result<Lock> {
+        Lock::exclusive(&self.root.join(MARKER))
+    }
+
+    fn remove_leftovers(&self) -> io::Result<()> {
+        let is_temporary =
+            |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY));
+        let entries = fs_err::read_dir(&self.root)?.map(|entry| entry.map(|entry| entry.path()));
+        let leftovers: Vec<PathBuf> =
+            entries.filter(|path| path.as_deref().map_or(true, is_temporary)).collect::<Result<_, _>>()?;
+        if leftovers.is_empty() {
+            return Ok(());
+        }
+        let _guard = self.lock()?;
+        leftovers.iter().try_for_each(|path| remove_temporary(path))
+    }
+}
+
+/// The mode of files in a layout, before the umask: others may read it.
+fn readable() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}
+
+fn is_part(name: &str) -> bool {
+    name == INDEX || name == "blobs" || name.starts_with(TEMPORARY)
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

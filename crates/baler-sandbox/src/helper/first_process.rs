@@ -1,0 +1,143 @@
+//! Process 1 of the pid namespace: starts the payload, passes signals on, reaps, and ends everything in time.
+
+use std::io::{PipeReader, Read as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+use rustix::process::{self, DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus};
+
+use super::payload::Payload;
+use super::{at_step, report};
+use crate::Step;
+use crate::sys::{self, Fork};
+use crate::wire::{Failure, KILL, Report, SandboxRequest};
+
+/// Runs the command to its end. Says whether the caller is still there.
+pub(super) fn run(
+    socket: &UnixStream,
+    request: &SandboxRequest,
+    streams: &[OwnedFd],
+    lifeline: &PipeReader,
+) -> Result<bool, Failure> {
+    // This process holds descriptors of the host: nobody inside may look into it.
+    process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(at_step(Step::DropPrivileges))?;
+    let events = sys::child_events().map_err(at_step(Step::Watch))?;
+    let payload = start(request, streams)?;
+    report(socket, &Report::Started);
+    let outcome = FirstProcess { socket, lifeline, events, payload }.watch();
+    kill_all();
+    if let Outcome::Ended(status) = outcome {
+        report(
+            socket,
+            &status
+                .terminating_signal()
+                .map_or_else(|| Report::Exited(status.exit_status().unwrap_or(-1)), Report::Signaled),
+        );
+    }
+    while matches!(process::wait(WaitOptions::empty()), Ok(_) | Err(Errno::INTR)) {}
+    Ok(!matches!(outcome, Outcome::CallerGone))
+}
+
+/// Starts the payload; returns when its program is executed.
+fn start(request: &SandboxRequest, streams: &[OwnedFd]) -> Result<Pid, Failure> {
+    let payload = Payload::new(request, streams)?;
+    let (mut reader, writer) = std::io::pipe().map_err(|_| at_step(Step::Fork)(Errno::MFILE))?;
+    match sys::fork().map_err(at_step(Step::Fork))? {
+        Fork::Child => {
+            drop(reader);
+            let failure = payload.become_command();
+            let _ = serde_json::to_writer(&writer, &failure);
+            sys::exit(127)
+        }
+        Fork::Parent(pid) => {
+            drop(writer);
+            // It closes when the program is executed, and has a failure in it if that did not happen.
+            let mut failure = Vec::new();
+            reader.read_to_end(&mut failure).map_err(|_| at_step(Step::Watch)(Errno::IO))?;
+            if failure.is_empty() {
+                return Ok(pid);
+            }
+            Err(serde_json::from_slice(&failure).unwrap_or_else(|_| at_step(Step::Watch)(Errno::IO)))
+        }
+    }
+}
+
+enum Outcome {
+    Ended(WaitStatus),
+    CallerGone,
+}
+
+struct FirstProcess<'a> {
+    socket: &'a UnixStream,
+    lifeline: &'a PipeReader,
+    events: OwnedFd,
+    payload: Pid,
+}
+
+impl FirstProcess<'_> {
+    fn watch(&self) -> Outcome {
+        loop {
+            let mut events = [
+                PollFd::new(&self.events, PollFlags::IN),
+                PollFd::new(self.socket, PollFlags::IN),
+                PollFd::new(self.lifeline, PollFlags::IN),
+            ];
+            match poll(&mut events, None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return Outcome::CallerGone,
+            }
+            let [child, caller, helper] = events.map(|event| !event.revents().is_empty());
+            if child && let Some(status) = self.reap() {
+                return Outcome::Ended(status);
+            }
+            if helper || (caller && !self.obey()) {
+                return Outcome::CallerGone;
+            }
+        }
+    }
+
+    /// Reaps every process that has ended; returns the payload's status if it is among them.
+    fn reap(&self) -> Option<WaitStatus> {
+        // What it says is only that there is something to reap.
+        let _ = rustix::io::read(&self.events, &mut [0; 1024]);
+        let mut payload = None;
+        while let Ok(Some((pid, status))) = process::wait(WaitOptions::NOHANG) {
+            if pid == self.payload {
+                payload = Some(status);
+            }
+        }
+        payload
+    }
+
+    /// Does what the caller says; `false` if it is gone.
+    fn obey(&self) -> bool {
+        let mut bytes = [0; 64];
+        let count = match recv(self.socket, &mut bytes, RecvFlags::DONTWAIT) {
+            Ok((_, 0)) => return false,
+            Ok((_, count)) => count,
+            Err(Errno::AGAIN | Errno::INTR) => return true,
+            Err(_) => return false,
+        };
+        for byte in &bytes[..count] {
+            match *byte {
+                KILL => kill_all(),
+                number => {
+                    if let Some(signal) = Signal::from_named_raw(number.into()) {
+                        // The payload may have ended meanwhile, but is not reaped by anyone else.
+                        let _ = process::kill_process(self.payload, signal);
+                    }
+                }
+            }
+        }
+        true
+    }
+}
+
+/// Kills all other processes of the pid namespace.
+fn kill_all() {
+    // Group 1 is -1 for kill(2), which means all that this process may signal.
+    let _ = process::kill_process_group(Pid::INIT, Signal::KILL);
+}

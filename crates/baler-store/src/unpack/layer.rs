@@ -1,0 +1,195 @@
+//! One layer: looked for, waited for, or unpacked.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use baler_image::{Digest, Layer, Source, SourceError};
+use baler_layer::apply::{ApplyError, ApplyOptions, Owners, apply};
+use baler_layer::ownership::OwnershipIndex;
+use baler_sandbox::{IdMap, IdMapMode, OperationCall, run_with_ids};
+
+use super::operation::{OWNERS, TREE, UNPACK_OPERATION, readable_for_all};
+use super::{UnpackError, UnpackEvent};
+use crate::blob;
+use crate::disk::{DiskFull, explain};
+use crate::ids;
+use crate::lock::Lock;
+use crate::scratch::Scratch;
+use crate::session::Pin;
+use crate::store::Store;
+
+/// What all layers of one call have in common.
+pub(super) struct Unpacking<'a> {
+    store: &'a Store,
+    source: &'a dyn Source,
+    id_map: &'a IdMap,
+    key: String,
+    progress: &'a (dyn Fn(UnpackEvent<'_>) + Sync),
+}
+
+impl<'a> Unpacking<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        source: &'a dyn Source,
+        id_map: &'a IdMap,
+        progress: &'a (dyn Fn(UnpackEvent<'_>) + Sync),
+    ) -> Self {
+        Self { store, source, id_map, key: ids::key(id_map), progress }
+    }
+
+    /// Gives the directory of the layer, and what it says of owners.
+    pub(super) fn unpack(&self, layer: &Layer) -> Result<(PathBuf, OwnershipIndex), UnpackError> {
+        let directory = self.store.layers_directory().join(&self.key).join(layer.diff_id.hex());
+        let keep = |source| {
+            let (digest, path) = (layer.diff_id.clone(), directory.clone());
+            UnpackError::Keep { digest, source: explain(source, &directory), path }
+        };
+        let found = |owners| (directory.join(TREE), owners);
+        self.prepare(layer).map_err(keep)?;
+        if let Some(owners) = read_owners(&directory).map_err(keep)? {
+            (self.progress)(UnpackEvent::Present(layer));
+            return Ok(found(owners));
+        }
+        (self.progress)(UnpackEvent::Started(layer));
+        let _lock = Lock::exclusive(&directory.with_extension("lock")).map_err(keep)?;
+        let owners = if let Some(owners) = read_owners(&directory).map_err(keep)? {
+            owners
+        } else {
+            self.make(layer)?.keep(&directory).map_err(keep)?;
+            let missing = || keep(io::ErrorKind::NotFound.into());
+            read_owners(&directory).map_err(keep)?.ok_or_else(missing)?
+        };
+        (self.progress)(UnpackEvent::Finished(layer));
+        Ok(found(owners))
+    }
+
+    /// Pins the layer, and has the directory for this id map there.
+    fn prepare(&self, layer: &Layer) -> io::Result<()> {
+        let directory = self.store.layers_directory().join(&self.key);
+        if !directory.is_dir() {
+            fs_err::create_dir_all(&directory)?;
+        }
+        let pin = Pin::Layer { key: self.key.clone(), hex: layer.diff_id.hex().to_owned() };
+        let recorded = ids::beside(&directory);
+        self.store
+            .session()?
+            .pinned(pin, || if recorded.exists() { Ok(()) } else { ids::write(&recorded, self.id_map) })
+    }
+
+    fn make(&self, layer: &Layer) -> Result<Scratch, UnpackError> {
+        let digest = || layer.diff_id.clone();
+        match self.id_map.mode() {
+            IdMapMode::Single => {
+                let scratch = self.store.scratch("unpack");
+                let scratch = scratch.map_err(|source| UnpackError::Scratch { digest: digest(), source })?;
+                self.make_as_caller(layer, &scratch)?;
+                Ok(scratch)
+            }
+            IdMapMode::SubIds | IdMapMode::Root => {
+                let scratch = self.store.scratch_for("unpack", self.id_map);
+                let scratch = scratch.map_err(|source| UnpackError::Scratch { digest: digest(), source })?;
+                self.make_with_ids(layer, &scratch)?;
+                Ok(scratch)
+            }
+        }
+    }
+
+    fn make_as_caller(&self, layer: &Layer, scratch: &Scratch) -> Result<(), UnpackError> {
+        let digest = || layer.diff_id.clone();
+        let tree = scratch.subdirectory(TREE);
+        let tree = tree.map_err(|source| UnpackError::Scratch { digest: digest(), source })?;
+        let keep = |error, path: PathBuf| UnpackError::Keep { digest: digest(), source: explain(error, &path), path };
+        readable_for_all(&tree).map_err(|error| keep(error, tree.clone()))?;
+        let options =
+            ApplyOptions { expected_diff_id: Some(layer.diff_id.clone()), ..ApplyOptions::new(Owners::Record) };
+        let applied = if let Some(file) = self.own_blob(layer) {
+            apply(file, &tree, &options)
+        } else {
+            let reader = self.source.blob(&layer.descriptor);
+            apply(reader.map_err(|source| UnpackError::Read { digest: digest(), source })?, &tree, &options)
+        };
+        let applied = applied.map_err(|error| apply_failed(digest(), error, &tree))?;
+        let path = scratch.path().join(OWNERS);
+        write_owners(&path, &applied.writable).map_err(|error| keep(error, path))
+    }
+
+    fn make_with_ids(&self, layer: &Layer, scratch: &Scratch) -> Result<(), UnpackError> {
+        let digest = || layer.diff_id.clone();
+        let keep = |source| UnpackError::Keep { digest: digest(), path: scratch.path().to_owned(), source };
+        self.give_to_root(scratch.path()).map_err(keep)?;
+        let file = match self.own_blob(layer) {
+            Some(file) => file,
+            None => self.spool(layer)?,
+        };
+        let call = OperationCall {
+            name: UNPACK_OPERATION.name.to_owned(),
+            directory: scratch.path().to_owned(),
+            arguments: vec![layer.diff_id.to_string().into()],
+            input: Some(file),
+        };
+        run_with_ids(self.store.program(), self.id_map, call)
+            .map_err(|source| UnpackError::Operation { digest: digest(), source })
+    }
+
+    /// Root of the namespace is nobody to the directories of the host's root, so the one that it works in becomes its own.
+    fn give_to_root(&self, directory: &Path) -> io::Result<()> {
+        match self.id_map.mode() {
+            IdMapMode::Root => std::os::unix::fs::chown(directory, self.id_map.host_uid(0), self.id_map.host_gid(0)),
+            IdMapMode::Single | IdMapMode::SubIds => Ok(()),
+        }
+    }
+
+    /// The layer's blob in the store, where it is there. Its bytes are not verified one by one: the tar in it is.
+    fn own_blob(&self, layer: &Layer) -> Option<File> {
+        let file = File::open(blob::path(self.store.root(), &layer.descriptor.digest)).ok()?;
+        file.metadata().is_ok_and(|metadata| metadata.len() == layer.descriptor.size).then_some(file)
+    }
+
+    /// The layer's blob out of the source, in a file without a name.
+    fn spool(&self, layer: &Layer) -> Result<File, UnpackError> {
+        let digest = || layer.diff_id.clone();
+        let tmp = self.store.tmp();
+        let reader = self.source.blob(&layer.descriptor);
+        let mut reader = reader.map_err(|source| UnpackError::Read { digest: digest(), source })?;
+        let mut copy = || {
+            let mut file = tempfile::tempfile_in(&tmp)?;
+            io::copy(&mut reader, &mut file)?;
+            io::Seek::rewind(&mut file)?;
+            Ok(file)
+        };
+        copy().map_err(|error: io::Error| match error.downcast::<SourceError>() {
+            Ok(source) => UnpackError::Read { digest: digest(), source },
+            Err(error) => UnpackError::Keep { digest: digest(), source: explain(error, &tmp), path: tmp.clone() },
+        })
+    }
+}
+
+/// A full disk is told as such.
+fn apply_failed(digest: Digest, error: ApplyError, tree: &Path) -> UnpackError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(current) = cause {
+        if let Some(io) = current.downcast_ref::<io::Error>()
+            && let Some(source) = DiskFull::of(io, tree)
+        {
+            return UnpackError::DiskFull { digest, source };
+        }
+        cause = current.source();
+    }
+    UnpackError::Apply { digest, source: error }
+}
+
+/// Writes what a layer says about owners.
+pub(super) fn write_owners(path: &Path, owners: &OwnershipIndex) -> io::Result<()> {
+    let bytes = serde_json::to_vec(owners).map_err(io::Error::other)?;
+    fs_err::write(path, bytes)
+}
+
+/// Reads what an unpacked layer says about owners; `None` where the layer is not unpacked.
+fn read_owners(directory: &Path) -> io::Result<Option<OwnershipIndex>> {
+    match fs_err::read(directory.join(OWNERS)) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

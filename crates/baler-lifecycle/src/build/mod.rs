@@ -19,7 +19,7 @@ use baler_cnb::api::PlatformApi;
 use baler_cnb::environment::Environment;
 use baler_cnb::features::PlatformFeatures;
 use baler_cnb::group::{GroupElement, GroupFile};
-use baler_cnb::metadata::{GroupModule, Label, Metadata, Slice};
+use baler_cnb::metadata::{GroupModule, Label, LegacyBom, Metadata, Slice};
 use baler_cnb::plan::PlanFile;
 
 pub use error::{BuildError, BuildpackOutputError};
@@ -59,6 +59,15 @@ pub struct BuildInputs {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BuildResult {
     pub metadata: Metadata,
+    /// Platform API < 0.9 has it in metadata.toml too.
+    pub bom: LegacyBom,
+}
+
+impl BuildResult {
+    /// The text of metadata.toml.
+    pub fn metadata_toml(&self, features: PlatformFeatures) -> Result<String, toml::ser::Error> {
+        Ok(self.metadata.to_toml(features) + &self.bom.to_toml()?)
+    }
 }
 
 /// What one buildpack adds to the result.
@@ -152,13 +161,13 @@ impl State {
         Ok(BuildResult {
             metadata: Metadata {
                 buildpack_default_process_type,
-                bom: if features.legacy_bom_files { Vec::new() } else { self.launch_bom },
                 buildpacks: inputs.group.group.iter().map(module).collect(),
                 extensions: Vec::new(),
                 labels: self.labels,
                 processes,
                 slices: self.slices,
             },
+            bom: LegacyBom { bom: if features.legacy_bom_files { Vec::new() } else { self.launch_bom } },
         })
     }
 }

@@ -14,9 +14,9 @@ use crate::toml_file::{read_toml, write_whole};
 
 /// Its flags.
 pub(super) const FLAGS: &[Flag] = &[
-    Flag::text("analyzed", "path to analyzed.toml"),
+    Flag::text("analyzed", "path to analyzed.toml").since(12),
     Flag::text("app", "path to app directory"),
-    Flag::text("build-config", "path to build config directory"),
+    Flag::text("build-config", "path to build config directory").since(11),
     Flag::text("buildpacks", "path to buildpacks directory"),
     Flag::text("group", "path to group.toml"),
     Flag::text("layers", "path to layers directory"),
@@ -30,9 +30,10 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     settings.refuse_positionals()?;
     refuse_root()?;
     let inputs = inputs(context)?;
-    let BuildResult { metadata } = build(&inputs, context.log).map_err(|error| failure(error, context))?;
+    let result: BuildResult = build(&inputs, context.log).map_err(|error| failure(error, context))?;
     let path = inputs.layers_directory.join("config").join("metadata.toml");
-    let text = metadata.to_toml(PlatformFeatures::for_api(settings.platform_api));
+    let text = result.metadata_toml(PlatformFeatures::for_api(settings.platform_api));
+    let text = text.map_err(|error| Failure::new(code::BUILD, error))?;
     write_whole(&path, text.as_bytes()).map_err(|error| Failure::new(code::BUILD, error))
 }
 

@@ -13,19 +13,19 @@ use crate::toml_file::{read_optional_toml, read_toml, write_toml, write_whole};
 
 /// Its flags.
 pub(super) const FLAGS: &[Flag] = &[
-    Flag::text("analyzed", "path to analyzed.toml"),
+    Flag::text("analyzed", "path to analyzed.toml").since(10),
     Flag::text("app", "path to app directory"),
-    Flag::text("build-config", "path to build config directory"),
+    Flag::text("build-config", "path to build config directory").since(11),
     Flag::text("buildpacks", "path to buildpacks directory"),
-    Flag::text("extensions", "path to extensions directory"),
-    Flag::text("generated", "path to output directory"),
+    Flag::text("extensions", "path to extensions directory").since(10),
+    Flag::text("generated", "path to output directory").since(10),
     Flag::text("group", "path to group.toml"),
     Flag::text("layers", "path to layers directory"),
     Flag::text("order", "path to order.toml"),
     Flag::text("plan", "path to plan.toml"),
     Flag::text("platform", "path to platform directory"),
-    Flag::text("run", "path to run.toml"),
-    Flag::text("system", "path to system.toml"),
+    Flag::text("run", "path to run.toml").since(12),
+    Flag::text("system", "path to system.toml").since(15),
 ];
 
 /// Runs detect.

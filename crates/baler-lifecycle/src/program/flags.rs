@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 
+use baler_cnb::api::ApiVersion;
+
 /// The flags of a program.
 pub struct FlagSet {
     pub program: &'static str,
@@ -19,6 +21,8 @@ pub struct Flag {
     pub name: &'static str,
     pub kind: FlagKind,
     pub description: &'static str,
+    /// The first Platform API that has it.
+    pub since: ApiVersion,
 }
 
 /// What a flag takes.
@@ -58,17 +62,27 @@ pub enum FlagError {
 impl Flag {
     /// A flag without a value.
     pub const fn boolean(name: &'static str, description: &'static str) -> Self {
-        Self { name, kind: FlagKind::Boolean, description }
+        Self::new(name, FlagKind::Boolean, description)
     }
 
     /// A flag with a value.
     pub const fn text(name: &'static str, description: &'static str) -> Self {
-        Self { name, kind: FlagKind::Text, description }
+        Self::new(name, FlagKind::Text, description)
     }
 
     /// A flag that may be given several times.
     pub const fn list(name: &'static str, description: &'static str) -> Self {
-        Self { name, kind: FlagKind::List, description }
+        Self::new(name, FlagKind::List, description)
+    }
+
+    const fn new(name: &'static str, kind: FlagKind, description: &'static str) -> Self {
+        Self { name, kind, description, since: ApiVersion::new(0, 7) }
+    }
+
+    /// The same flag, which Platform APIs before `0.minor` do not have.
+    #[must_use]
+    pub const fn since(self, minor: u32) -> Self {
+        Self { since: ApiVersion::new(0, minor), ..self }
     }
 }
 

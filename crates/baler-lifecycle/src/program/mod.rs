@@ -105,9 +105,8 @@ fn run_phase(phase: Phase, arguments: &[OsString], environment: Environment) -> 
     // The API is looked at before anything else: all that follows depends on it.
     let api = PlatformApi::from_variable(environment.get("CNB_PLATFORM_API").map(OsStr::to_string_lossy).as_deref())
         .map_err(|error| Failure::new(code::PLATFORM_API, error))?;
-    let known = flags_of(phase);
-    let mut flags = known.to_vec();
-    flags.extend(COMMON_FLAGS);
+    let known = flags_of(phase).iter().chain(&COMMON_FLAGS);
+    let flags = known.filter(|flag| api.version() >= flag.since).copied().collect();
     let set = FlagSet { program: phase.program_name(), flags };
     let parsed = match set.parse(arguments) {
         Ok(parsed) => parsed,

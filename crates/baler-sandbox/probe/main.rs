@@ -100,6 +100,8 @@ fn make_root(mut input: File, arguments: &[OsString]) -> Result<(), String> {
             symlink("busybox", Path::new("bin").join(applet))?;
         }
         fs::write("usr/lib/library", "library")?;
+        fs::write("home/cnb/file", "file")?;
+        fs::create_dir_all("home/cnb/directory/deep")?;
         fs::write("bin/text", "no program")?;
         fs::set_permissions("bin/text", std::fs::Permissions::from_mode(0o755))?;
         fs::write("bin/orphan", "#!/missing/interpreter\n")?;
@@ -111,7 +113,7 @@ fn make_root(mut input: File, arguments: &[OsString]) -> Result<(), String> {
     make().map_err(|error| error.to_string())?;
     let [user, group] = arguments else { return Ok(()) };
     let number = |text: &OsString| text.to_str().and_then(|text| text.parse().ok());
-    for path in ["home/cnb", "opt/own"] {
+    for path in ["home/cnb", "home/cnb/file", "home/cnb/directory", "home/cnb/directory/deep", "opt/own"] {
         chown(path, number(user), number(group)).map_err(|error| error.to_string())?;
     }
     chown(".", Some(0), Some(0)).map_err(|error| error.to_string())

@@ -1,6 +1,6 @@
 //! Unpacking for mapped ids, in whatever way the user who runs the tests can have them. The program is its own helper,
 //! so it has a `main` of its own.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 mod support;
 
@@ -17,11 +17,11 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments: Vec<String> = std::env::args().collect();
-    if let [_, mode, root] = &arguments[..] {
-        if mode == "leave" {
-            leave_a_mapped_tree(&open(std::path::Path::new(root)));
-            return ExitCode::SUCCESS;
-        }
+    if let [_, mode, root] = &arguments[..]
+        && mode == "leave"
+    {
+        leave_a_mapped_tree(&open(std::path::Path::new(root)));
+        return ExitCode::SUCCESS;
     }
     let Some(id_map) = mapped() else {
         println!("SKIP: needs root, or an ordinary user with sub-ids");

@@ -11,11 +11,11 @@ use crate::selection::Selection;
 
 /// A command that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("path lookup: executable file '{}' not found in {}", command.display(), place.display())]
-pub struct CommandNotFound {
-    pub command: OsString,
-    /// The value of PATH, or the directory that a relative command belongs to.
-    pub place: OsString,
+pub enum LookupError {
+    #[error("path lookup: executable file '{}' not found in PATH '{}'", command.display(), path.display())]
+    NotInPath { command: OsString, path: OsString },
+    #[error("path lookup: '{}' is not an executable file", path.display())]
+    NotExecutable { path: PathBuf },
 }
 
 /// Plans a direct start. `is_executable` tells whether a path is a file that may be executed.
@@ -24,20 +24,20 @@ pub fn plan(
     environment: Environment,
     app_dir: &Path,
     is_executable: impl Fn(&Path) -> bool,
-) -> Result<Start, CommandNotFound> {
+) -> Result<Start, LookupError> {
     let working_dir = selection.directory(app_dir);
-    let path = environment.get("PATH").unwrap_or_default();
-    let is_path = selection.command.as_bytes().contains(&b'/');
-    let (candidates, place) = if is_path {
-        // Relative to where the process runs; but buildpacks also write them relative to the app directory.
-        (vec![working_dir.join(&selection.command), app_dir.join(&selection.command)], working_dir.as_os_str())
+    let command = &selection.command;
+    let program = if command.as_bytes().contains(&b'/') {
+        // Relative to where the process runs; but some write it relative to the app directory in any case.
+        let paths = [&working_dir, app_dir].map(|directory: &Path| directory.join(command));
+        let found = paths.iter().find(|path| is_executable(path)).cloned();
+        let [path, _] = paths;
+        found.ok_or(LookupError::NotExecutable { path })
     } else {
-        (candidates(&selection.command, path), path)
-    };
-    let program = candidates
-        .into_iter()
-        .find(|candidate| is_executable(candidate))
-        .ok_or_else(|| CommandNotFound { command: selection.command.clone(), place: place.to_owned() })?;
+        let path = environment.get("PATH").unwrap_or_default();
+        let found = candidates(command, path).into_iter().find(|candidate| is_executable(candidate));
+        found.ok_or_else(|| LookupError::NotInPath { command: command.clone(), path: path.to_owned() })
+    }?;
     Ok(Start { program, name: selection.command, arguments: selection.arguments, environment, working_dir })
 }
 
@@ -100,6 +100,10 @@ mod tests {
         let selection = Selection { command: "tool".into(), ..Selection::default() };
         let environment = [("PATH", "/a:/b")].into_iter().collect();
         let error = plan(selection, environment, Path::new("/app"), |_| false).unwrap_err();
-        assert_eq!(error.to_string(), "path lookup: executable file 'tool' not found in /a:/b");
+        assert_eq!(error.to_string(), "path lookup: executable file 'tool' not found in PATH '/a:/b'");
+
+        let selection = Selection { command: "bin/x".into(), working_dir: "sub".into(), ..Selection::default() };
+        let error = plan(selection, Environment::new(), Path::new("/app"), |_| false).unwrap_err();
+        assert_eq!(error.to_string(), "path lookup: '/app/sub/bin/x' is not an executable file");
     }
 }

@@ -10,6 +10,7 @@
 pub mod direct;
 pub mod environment;
 pub mod exec_d;
+pub mod failure;
 pub mod inputs;
 pub mod layers;
 pub mod selection;

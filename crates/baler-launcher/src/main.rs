@@ -2,68 +2,29 @@
 
 use std::convert::Infallible;
 use std::env;
-use std::error::Error;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{self, Path, PathBuf};
 use std::process::ExitCode;
 
-use baler_cnb::api::PlatformApiError;
 use baler_cnb::environment::Environment;
 use baler_cnb::features::PlatformFeatures;
-use baler_cnb::metadata::{InvalidMetadata, Metadata};
-use baler_launcher::environment::{ModifyEnvironmentError, apply_buildpack, base_environment};
+use baler_cnb::metadata::Metadata;
+use baler_launcher::environment::{apply_buildpack, base_environment};
+use baler_launcher::failure::{Failure, LaunchError, ReadMetadataError};
 use baler_launcher::inputs::Inputs;
 use baler_launcher::layers::BuildpackLayers;
-use baler_launcher::selection::{Request, Selection, SelectionError, UnknownBuildpackApi};
-use baler_launcher::{Start, direct, exec_d, layers, selection, shell};
+use baler_launcher::selection::Request;
+use baler_launcher::shell::Surroundings;
+use baler_launcher::{direct, exec_d, layers, selection, shell};
 use fs_err as fs;
-
-/// Why no process runs; each kind has its exit code.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    PlatformApi(#[from] PlatformApiError),
-    #[error(transparent)]
-    BuildpackApi(#[from] UnknownBuildpackApi),
-    #[error("failed to read metadata")]
-    ReadMetadata(#[source] ReadMetadataError),
-    #[error("failed to launch")]
-    Launch(#[source] LaunchError),
-}
-
-#[derive(Debug, thiserror::Error)]
-enum ReadMetadataError {
-    #[error(transparent)]
-    Read(io::Error),
-    #[error("{}", path.display())]
-    Parse { path: PathBuf, source: InvalidMetadata },
-}
-
-#[derive(Debug, thiserror::Error)]
-enum LaunchError {
-    #[error("determine start command")]
-    Select(#[source] SelectionError),
-    #[error("change to {what} directory {}", path.display())]
-    ChangeDirectory { what: &'static str, path: PathBuf, source: io::Error },
-    #[error("look into layers")]
-    FindLayers(#[source] io::Error),
-    #[error("modify env")]
-    ModifyEnvironment(#[source] ModifyEnvironmentError),
-    #[error("exec.d")]
-    ExecD(#[source] exec_d::ExecDError),
-    #[error(transparent)]
-    Lookup(direct::CommandNotFound),
-    #[error("exec {}", program.display())]
-    Exec { program: PathBuf, source: io::Error },
-}
+use nix::unistd::{AccessFlags, eaccess};
 
 fn main() -> ExitCode {
     match run() {
         Ok(never) => match never {},
         Err(failure) => {
-            say(&format!("ERROR: {}", chain(&failure)));
+            say(&format!("ERROR: {}", failure.on_one_line()));
             ExitCode::from(failure.exit_code())
         }
     }
@@ -115,7 +76,9 @@ fn launch(inputs: &Inputs, request: &Request<'_>, container: &Environment) -> Re
     let start = if selection.is_direct {
         direct::plan(selection, environment, &app_dir, is_executable).map_err(LaunchError::Lookup)?
     } else {
-        plan_shell(selection, environment, &app_dir, &layers, request.name)?
+        let profiles = find_profiles(&layers, &app_dir, process_type)?;
+        let surroundings = Surroundings { app_dir: &app_dir, name: request.name, profiles: &profiles };
+        shell::plan(selection, environment, &surroundings)
     };
     change_directory("working", &start.working_dir)?;
     let source = start.exec();
@@ -135,19 +98,19 @@ fn modify_environment(
     Ok(())
 }
 
-fn plan_shell(
-    selection: Selection,
-    environment: Environment,
-    app_dir: &Path,
+/// The scripts that the shell sources: those of the layers, then the app's own.
+fn find_profiles(
     layers: &[BuildpackLayers],
-    name: &OsStr,
-) -> Result<Start, LaunchError> {
-    let mut profiles = collect(layers, |layer| layers::profiles(layer, selection.process_type.as_deref()))?;
-    let app_profile = app_dir.join(".profile");
-    if app_profile.exists() && !app_profile.is_dir() {
-        profiles.push(app_profile);
+    app_dir: &Path,
+    process_type: Option<&str>,
+) -> Result<Vec<PathBuf>, LaunchError> {
+    if !is_executable(Path::new(shell::BASH)) {
+        return Err(LaunchError::NoShell);
     }
-    Ok(shell::plan(selection, environment, &shell::Surroundings { app_dir, name, profiles: &profiles }))
+    let mut profiles = collect(layers, |layer| layers::profiles(layer, process_type))?;
+    let own = app_dir.join(".profile");
+    profiles.extend(Some(own).filter(|path| path.exists() && !path.is_dir()));
+    Ok(profiles)
 }
 
 /// What `read` finds in all layers, in order.
@@ -164,31 +127,7 @@ fn change_directory(what: &'static str, path: &Path) -> Result<(), LaunchError> 
 }
 
 fn is_executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
-impl Failure {
-    /// The exit codes of the Platform interface specification, "launcher".
-    fn exit_code(&self) -> u8 {
-        match self {
-            Self::PlatformApi(_) => 11,
-            Self::BuildpackApi(_) => 12,
-            Self::ReadMetadata(_) => 1,
-            Self::Launch(_) => 82,
-        }
-    }
-}
-
-/// The error and its causes on one line, as far as they are one line themselves.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+    path.is_file() && eaccess(path, AccessFlags::X_OK).is_ok()
 }
 
 /// Writes to standard error: standard output belongs to the process. A closed one is no reason not to start it.

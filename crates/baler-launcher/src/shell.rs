@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use baler_cnb::environment::Environment;
 
 use crate::Start;
+use crate::failure::LAUNCH_FAILED;
 use crate::selection::Selection;
 
 /// What surrounds the command.
@@ -22,8 +23,8 @@ pub struct Surroundings<'a> {
     pub profiles: &'a [PathBuf],
 }
 
-/// The exit code when the working directory is not there, as in a direct start.
-const LAUNCH_FAILED: u8 = 82;
+/// The only shell.
+pub const BASH: &str = "/bin/bash";
 
 /// Plans a shell start.
 pub fn plan(selection: Selection, environment: Environment, surroundings: &Surroundings<'_>) -> Start {
@@ -32,13 +33,14 @@ pub fn plan(selection: Selection, environment: Environment, surroundings: &Surro
     for profile in surroundings.profiles {
         script.extend([b"source ", quoted(profile).as_slice(), b"\n"].concat());
     }
+    // The same code as when the directory of a direct start is not there.
     script.extend([b"cd ", quoted(&working_dir).as_slice(), b" || exit "].concat());
     script.extend(format!("{LAUNCH_FAILED}\n{}", inner_command(selection.arguments.len())).into_bytes());
 
     let mut arguments = vec!["-c".into(), OsString::from_vec(script), surroundings.name.to_owned(), selection.command];
     arguments.extend(selection.arguments);
     Start {
-        program: "/bin/bash".into(),
+        program: BASH.into(),
         name: "bash".into(),
         arguments,
         environment,

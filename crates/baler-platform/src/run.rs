@@ -69,7 +69,7 @@ pub fn run(context: &Context<'_>, request: &RunRequest) -> Result<Exit, RunError
         session: Session::Inherit,
         ..Command::new(argv, user)
     };
-    let executor = NativeExecutor { program: context.program.clone(), id_map };
+    let executor = NativeExecutor::new(context.program.clone(), id_map);
     let running = executor.start(&root, command)?;
     let control = running.control();
     Ok(context.interrupt.watch(control, Reaction::Forward, || running.wait())?)

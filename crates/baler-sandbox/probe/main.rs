@@ -1,9 +1,11 @@
 //! The program that the tests start: the sandbox's helper, some operations, and a caller that can be killed.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
+use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     }
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match arguments.as_slice() {
+        [verb, name] if verb == "connect" => connect(name),
         [lower, scratch] => hold(Path::new(lower), Path::new(scratch)),
         _ => ExitCode::FAILURE,
     }
@@ -53,6 +56,15 @@ fn hold(lower: &Path, scratch: &Path) -> ExitCode {
     };
     let _ = io::stdout().write_all(b"started\n");
     let _ = running.wait();
+    ExitCode::SUCCESS
+}
+
+/// Connects to an abstract socket, and says how that went.
+fn connect(name: &OsStr) -> ExitCode {
+    let outcome =
+        SocketAddr::from_abstract_name(name.as_encoded_bytes()).and_then(|address| UnixStream::connect_addr(&address));
+    let text = outcome.map_or_else(|error| error.to_string(), |_| "connected".to_owned());
+    let _ = writeln!(io::stdout(), "{text}");
     ExitCode::SUCCESS
 }
 

@@ -1,5 +1,6 @@
 //! The trait behind which a command runs somewhere, and the handle on a command that runs.
 
+use std::fmt;
 use std::io::{PipeReader, PipeWriter};
 use std::sync::Arc;
 
@@ -52,6 +53,12 @@ pub struct Running {
     /// The ends of the pipes that were asked for.
     pub streams: Streams,
     process: Box<dyn Process>,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Running").field("streams", &self.streams).finish_non_exhaustive()
+    }
 }
 
 impl Running {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
@@ -109,14 +109,14 @@ impl Executor for NativeExecutor {
 fn connect(command: Command) -> io::Result<(Streams, [OwnedFd; 3])> {
     let (stdin, input) = match command.stdin {
         Stream::Piped => io::pipe().map(|(reader, writer)| (Some(writer), OwnedFd::from(reader)))?,
-        other => (None, descriptor(other, &io::stdin().as_fd())?),
+        other => (None, descriptor(other, rustix::stdio::stdin())?),
     };
-    let (stdout, output) = output(command.stdout, &io::stdout().as_fd())?;
-    let (stderr, errors) = self::output(command.stderr, &io::stderr().as_fd())?;
+    let (stdout, output) = output(command.stdout, rustix::stdio::stdout())?;
+    let (stderr, errors) = self::output(command.stderr, rustix::stdio::stderr())?;
     Ok((Streams { stdin, stdout, stderr }, [input, output, errors]))
 }
 
-fn output(stream: Stream, own: &std::os::fd::BorrowedFd<'_>) -> io::Result<(Option<PipeReader>, OwnedFd)> {
+fn output(stream: Stream, own: BorrowedFd<'_>) -> io::Result<(Option<PipeReader>, OwnedFd)> {
     match stream {
         Stream::Piped => {
             let (reader, writer): (PipeReader, PipeWriter) = io::pipe()?;
@@ -126,7 +126,7 @@ fn output(stream: Stream, own: &std::os::fd::BorrowedFd<'_>) -> io::Result<(Opti
     }
 }
 
-fn descriptor(stream: Stream, own: &std::os::fd::BorrowedFd<'_>) -> io::Result<OwnedFd> {
+fn descriptor(stream: Stream, own: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     match stream {
         Stream::Inherit => own.try_clone_to_owned(),
         Stream::Null | Stream::Piped => {

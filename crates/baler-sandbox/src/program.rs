@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 
@@ -10,6 +11,9 @@ use crate::{Operation, SandboxError, helper};
 
 /// What the first argument is when the program acts as its own helper. No command may have this name.
 const MARKER: &str = "__baler-sandbox";
+
+/// What the helper is called in lists of processes.
+const NAME: &str = "baler-sandbox";
 
 /// An executable whose `main` calls [`dispatch`] first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +35,7 @@ impl SandboxProgram {
     /// Starts the helper. It has no environment and nothing of the caller but the socket and standard error.
     pub(crate) fn start(&self, socket: UnixStream, stderr: Stdio) -> Result<Child, SandboxError> {
         Command::new(&self.path)
+            .arg0(NAME)
             .arg(MARKER)
             .env_clear()
             .stdin(OwnedFd::from(socket))

@@ -198,8 +198,11 @@ pub enum InspectFormat {
 #[derive(Debug, Args)]
 pub struct RemoveArguments {
     /// The images
-    #[arg(value_name = "IMAGE", required = true)]
+    #[arg(value_name = "IMAGE", required_unless_present = "all", conflicts_with = "all")]
     pub images: Vec<String>,
+    /// All images
+    #[arg(long)]
+    pub all: bool,
 }
 
 #[derive(Debug, Args)]

@@ -99,7 +99,7 @@ impl Prepared {
         let (uid, gid) = self.builder.user;
         Chamber {
             context,
-            executor: NativeExecutor { program: context.program.clone(), id_map: self.id_map.clone() },
+            executor: NativeExecutor::new(context.program.clone(), self.id_map.clone()),
             lower: self.unpacked.lower.clone(),
             writable: self.unpacked.writable(&User { uid, gids: vec![gid] }),
             mounts: self.mounts.clone(),

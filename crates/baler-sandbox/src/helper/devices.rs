@@ -5,11 +5,14 @@ use std::path::Path;
 
 use rustix::fs::{Mode, mkdirat, symlinkat};
 use rustix::io::Errno;
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, UnmountFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen,
+    unmount,
+};
 
 use super::inside::Mounter;
 use super::{at_path, at_step};
-use crate::sys::MountAttributes;
+use crate::sys::{self, MountAttributes};
 use crate::wire::Failure;
 use crate::{IdMap, Step};
 
@@ -25,9 +28,13 @@ pub(super) fn mount_proc(mounter: &Mounter<'_>) -> Result<(), Failure> {
 }
 
 /// The host's `/sys`, read-only. Few programs need it; where the host does not give it, they do without.
-pub(super) fn mount_sys(mounter: &Mounter<'_>, sys: &OwnedFd) {
-    let attributes = MountAttributes { read_only: true, no_devices: true, no_setuid: true, recursive: true };
-    let _ = mounter.attach_with(sys, true, Path::new("/sys"), attributes);
+pub(super) fn mount_sys(mounter: &Mounter<'_>, host: &OwnedFd) {
+    let attributes = MountAttributes { read_only: true, no_devices: true, recursive: true };
+    let path = Path::new("/sys");
+    if mounter.attach(host, true, path).is_ok() && mounter.set_attributes(host, attributes).is_err() {
+        // Better none than one that can be written to.
+        let _ = unmount(sys::descriptor_path(host), UnmountFlags::DETACH);
+    }
 }
 
 /// A `/dev` with the harmless devices, terminals of its own, and shared memory of its own.
@@ -49,7 +56,7 @@ pub(super) fn mount_dev(
     let memory = new_mount("tmpfs", &[("mode", "1777")], attributes).map_err(&failed)?;
     mounter.attach(&memory, true, Path::new("/dev/shm"))?;
     // Without other ids it would be the build user's.
-    let attributes = MountAttributes { read_only: true, no_devices: false, no_setuid: true, recursive: false };
+    let attributes = MountAttributes { read_only: true, no_devices: false, recursive: false };
     mounter.set_attributes(&dev, attributes).map_err(failed)
 }
 

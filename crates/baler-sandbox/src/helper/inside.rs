@@ -35,7 +35,12 @@ pub(super) fn run(socket: &UnixStream, mut inside: Inside<'_>) {
         openat(CWD, &inside.layout.scratch, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let ended = match set_up(&mut inside) {
         Ok(()) => first_process::run(socket, inside.request, &inside.streams, &inside.lifeline),
-        Err(failure) => Err(failure),
+        Err(failure) => {
+            if let Ok(scratch) = &scratch {
+                abandon(scratch);
+            }
+            Err(failure)
+        }
     };
     let caller_is_there = match ended {
         Ok(caller_is_there) => caller_is_there,
@@ -77,6 +82,15 @@ fn set_up(inside: &mut Inside<'_>) -> Result<(), Failure> {
     enter(&root).map_err(at_step(Step::EnterRoot))
 }
 
+/// Takes away what is mounted in the scratch directory, so that it can be emptied.
+fn abandon(scratch: &OwnedFd) {
+    let root = Path::new(OVERLAY).join("root");
+    if rustix::process::fchdir(scratch).is_ok() {
+        // There may be nothing yet.
+        let _ = unmount(&root, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
+    }
+}
+
 /// Mounts everything in the root.
 fn fill(request: &SandboxRequest, sources: &Sources, root: &OwnedFd) -> Result<(), Failure> {
     let mounter = Mounter { root, oldest_calls: request.oldest_calls };
@@ -88,12 +102,11 @@ fn fill(request: &SandboxRequest, sources: &Sources, root: &OwnedFd) -> Result<(
         devices::mount_sys(&mounter, sys);
     }
     for (mount, source) in request.mounts.iter().zip(&sources.mounts) {
-        let attributes =
-            MountAttributes { read_only: !mount.writable, no_devices: true, no_setuid: true, recursive: true };
+        let attributes = MountAttributes { read_only: !mount.writable, no_devices: true, recursive: true };
         mounter.attach_with(&source.tree, source.is_directory, mount.target.as_path(), attributes)?;
     }
     // Last, because mount points had to be made.
-    let attributes = MountAttributes { read_only: true, no_devices: true, no_setuid: true, recursive: false };
+    let attributes = MountAttributes { read_only: true, no_devices: true, recursive: false };
     for mount in protected.iter().chain(single.then_some(root)) {
         mounter.set_attributes(mount, attributes).map_err(at_step(Step::ProtectRoot))?;
     }

@@ -29,7 +29,7 @@ use crate::{Operation, Step, sys};
 
 /// Serves the one request that comes over standard input. The answer is a report; the exit code says nothing.
 pub(crate) fn serve(operations: &[Operation]) -> ExitCode {
-    let Ok(socket) = take_standard_input() else { return ExitCode::FAILURE };
+    let Ok(socket) = sys::close_inherited().and_then(|()| take_standard_input()) else { return ExitCode::FAILURE };
     if sys::block_all().is_err() {
         return ExitCode::FAILURE;
     }

@@ -32,7 +32,7 @@ fn wanted(attributes: MountAttributes) -> MountFlags {
     let choices = [
         (attributes.read_only, MountFlags::RDONLY),
         (attributes.no_devices, MountFlags::NODEV),
-        (attributes.no_setuid, MountFlags::NOSUID),
+        (true, MountFlags::NOSUID),
     ];
     choices.into_iter().filter(|(chosen, _)| *chosen).map(|(_, flag)| flag).collect()
 }

@@ -68,7 +68,15 @@ impl Layout {
                 .map_err(|error| at_path(Step::OpenDirectory, path)(Errno::from_io_error(&error).unwrap_or(Errno::IO)))
         };
         let scratch = canonical(request.scratch.as_path())?;
-        let lower = request.lower.iter().map(|lower| canonical(lower.as_path())).collect::<Result<Vec<_>, _>>()?;
+        let mut lower: Vec<PathBuf> = Vec::with_capacity(request.lower.len());
+        for path in &request.lower {
+            let path = canonical(path.as_path())?;
+            // overlayfs refuses a directory that is there twice, which images with an empty layer have. Whatever is
+            // in it, the topmost one decides.
+            if !lower.contains(&path) {
+                lower.push(path);
+            }
+        }
         let above = lower.iter().fold(scratch.as_path(), |above, lower| common_ancestor(above, lower));
         rustix::process::chdir(above).map_err(at_path(Step::OpenDirectory, above))?;
         let relative = |path: &Path| Path::new(".").join(path.strip_prefix(above).unwrap_or(path));

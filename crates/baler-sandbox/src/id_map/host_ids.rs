@@ -55,17 +55,17 @@ impl HostIds {
     /// Reads the host's files. `search_path` is where the programs that map sub-ids are looked for.
     pub fn read(caller: &Identity, search_path: &[PathBuf]) -> Result<Self, ReadIdsError> {
         let read = |path| optional(fs::read_to_string(path)).map_err(|source| ReadIdsError { source });
-        let (subuid, subgid) = (read("/etc/subuid")?, read("/etc/subgid")?);
+        let [users, groups] = [read("/etc/subuid")?, read("/etc/subgid")?];
         let mut owned: Vec<IdRange> = Vec::new();
-        for text in [&subuid, &subgid] {
+        for text in [&users, &groups] {
             owned.extend(sub_id_lines(text).map(|(_, range)| range));
         }
         for text in [read("/etc/passwd")?, read("/etc/group")?] {
             owned.extend(accounts(&text));
         }
         Ok(Self {
-            sub_uids: sub_ids_of(caller, &subuid),
-            sub_gids: sub_ids_of(caller, &subgid),
+            sub_uids: sub_ids_of(caller, &users),
+            sub_gids: sub_ids_of(caller, &groups),
             owned,
             available: available_in_both(&read("/proc/self/uid_map")?, &read("/proc/self/gid_map")?),
             mappers: Mappers::find(search_path),

@@ -14,6 +14,14 @@ pub(crate) fn close_all_on_exec() -> Result<(), Errno> {
     checked(result).map(drop)
 }
 
+/// Closes every descriptor above standard error: what the caller failed to mark. To be called first of all, when the
+/// program has not opened any.
+pub(crate) fn close_inherited() -> Result<(), Errno> {
+    // SAFETY: no descriptor has an owner yet in a program that has only just started.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
+    checked(result).map(drop)
+}
+
 /// Leaves the caller's session keyring for an empty one. Kernels without keyrings have nothing to hide.
 pub(crate) fn leave_session_keyring() {
     const JOIN_SESSION_KEYRING: libc::c_int = 1;
@@ -45,6 +53,9 @@ pub(crate) fn scope_to_domain() {
     unsafe { libc::syscall(libc::SYS_landlock_restrict_self, descriptor.as_raw_fd(), 0u32) };
 }
 
+/// `IFF_UP`, in the type of the structure that it stands in.
+const INTERFACE_IS_UP: libc::c_short = 1;
+
 /// Brings up `lo` in a network namespace that has nothing else.
 pub(crate) fn bring_up_loopback() -> Result<(), Errno> {
     let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
@@ -53,7 +64,7 @@ pub(crate) fn bring_up_loopback() -> Result<(), Errno> {
     for (to, from) in request.ifr_name.iter_mut().zip(c"lo".to_bytes_with_nul()) {
         *to = from.cast_signed() as libc::c_char;
     }
-    request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
+    request.ifr_ifru.ifru_flags = INTERFACE_IS_UP;
     // SAFETY: SIOCSIFFLAGS reads an `ifreq`, which lives until the call returns.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS as _, &raw const request) };
     checked(result.into()).map(drop)

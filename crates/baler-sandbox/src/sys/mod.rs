@@ -13,7 +13,9 @@ use std::os::fd::{AsFd, AsRawFd as _};
 
 use rustix::io::Errno;
 
-pub(crate) use isolation::{bring_up_loopback, close_all_on_exec, leave_session_keyring, scope_to_domain};
+pub(crate) use isolation::{
+    bring_up_loopback, close_all_on_exec, close_inherited, leave_session_keyring, scope_to_domain,
+};
 pub(crate) use mount::{MountAttributes, set_mount_attributes};
 pub(crate) use process::{Fork, clone_into_namespaces, execute, exit, fork};
 pub(crate) use signal::{block_all, child_events, reset_all};

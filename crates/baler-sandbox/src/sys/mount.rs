@@ -6,12 +6,11 @@ use rustix::io::Errno;
 
 use super::checked;
 
-/// What a mount becomes, besides private.
+/// What a mount becomes, besides private and `nosuid`.
 #[derive(Clone, Copy)]
 pub(crate) struct MountAttributes {
     pub(crate) read_only: bool,
     pub(crate) no_devices: bool,
-    pub(crate) no_setuid: bool,
     /// Whether everything that is mounted below becomes so too.
     pub(crate) recursive: bool,
 }
@@ -21,7 +20,7 @@ pub(crate) fn set_mount_attributes(mount: &impl AsFd, attributes: MountAttribute
     let choices = [
         (attributes.read_only, libc::MOUNT_ATTR_RDONLY),
         (attributes.no_devices, libc::MOUNT_ATTR_NODEV),
-        (attributes.no_setuid, libc::MOUNT_ATTR_NOSUID),
+        (true, libc::MOUNT_ATTR_NOSUID),
     ];
     let set = choices.iter().filter(|(chosen, _)| *chosen).fold(0, |set, (_, attribute)| set | *attribute);
     let argument = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: libc::MS_PRIVATE, userns_fd: 0 };

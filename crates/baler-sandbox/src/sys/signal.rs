@@ -6,6 +6,8 @@ use rustix::io::Errno;
 
 use super::checked;
 
+const LAST_SIGNAL: libc::c_int = 64;
+
 /// Blocks every signal that can be blocked, so that a terminal's keys neither end nor stop this process.
 pub(crate) fn block_all() -> Result<(), Errno> {
     // SAFETY: the set is initialised by `sigfillset` before it is used; the old mask is not asked for.
@@ -33,10 +35,16 @@ pub(crate) fn child_events() -> Result<OwnedFd, Errno> {
 
 /// Gives every signal its default effect and blocks none: what a program expects to start with.
 pub(crate) fn reset_all() -> Result<(), Errno> {
-    for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: the default disposition runs no code of ours. It fails for signals that cannot be handled, and for
-        // those that the C library keeps for itself; those are as they must be.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    // The kernel's `struct sigaction`: default handler, no flags, empty mask. The C library's own call refuses two
+    // signals that it keeps for itself, but a caller may have passed them down ignored.
+    const DEFAULT: [u64; 4] = [0; 4];
+    const SET_SIZE: usize = 8;
+    for signal in 1..=LAST_SIGNAL {
+        // SAFETY: the structure is constant and as large as the kernel's, and the default disposition runs no code of
+        // ours. It fails for signals that cannot be handled, which are as they must be.
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigaction, signal, DEFAULT.as_ptr(), std::ptr::null_mut::<u64>(), SET_SIZE)
+        };
     }
     // SAFETY: the set is initialised by `sigemptyset` before it is used.
     let result = unsafe {

@@ -28,10 +28,14 @@ pub(crate) struct Outcome {
     pub(crate) stderr: String,
 }
 
+/// The program beside the tests. `BALER_SANDBOX_PROBE` says where it is when it had to be copied.
+pub(crate) fn probe() -> PathBuf {
+    std::env::var_os("BALER_SANDBOX_PROBE")
+        .map_or_else(|| env!("CARGO_BIN_EXE_baler-sandbox-probe").into(), PathBuf::from)
+}
+
 pub(crate) fn program() -> SandboxProgram {
-    let path = std::env::var_os("BALER_SANDBOX_PROBE")
-        .map_or_else(|| env!("CARGO_BIN_EXE_baler-sandbox-probe").into(), PathBuf::from);
-    SandboxProgram::at(path)
+    SandboxProgram::at(probe())
 }
 
 pub(crate) fn caller() -> Identity {

@@ -2,6 +2,8 @@
 //!
 //! Run as root, it covers the map of root and, in `other_users`, runs itself again as users with and without sub-ids.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
 mod ending;
 mod fixture;
 mod isolation;

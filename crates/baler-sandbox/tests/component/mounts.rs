@@ -25,7 +25,16 @@ fn seventy_directories_are_stacked() {
             fixture.root.lower.insert(0, layer);
         }
         let outcome = fixture.sh("ls /opt/layers | grep -c file; cat /opt/layers/top; cat /usr/lib/library");
-        assert_eq!(outcome.stdout, "70\n69\nlibrary", "{}", outcome.stderr);
+        assert_eq!(outcome.stdout, "70\n69library", "{}", outcome.stderr);
+    });
+}
+
+#[test]
+fn a_directory_may_be_stacked_twice() {
+    each_with_both_calls(|mut fixture| {
+        let lower = fixture.root.lower[0].clone();
+        fixture.root.lower.push(lower);
+        assert_eq!(fixture.sh("cat /usr/lib/library").stdout, "library");
     });
 }
 

@@ -1,5 +1,6 @@
 //! Started as root, the tests run again as ordinary users: one with sub-ids, one without.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
@@ -33,8 +34,9 @@ fn run_as(user: u32, group: u32) {
     match output {
         Ok(output) => {
             let text = String::from_utf8_lossy(&output.stdout);
-            for skipped in text.lines().filter(|line| line.starts_with("SKIP")) {
-                println!("{skipped}");
+            let skipped: BTreeSet<_> = text.lines().filter(|line| line.starts_with("SKIP")).collect();
+            for line in skipped {
+                println!("{line}");
             }
             assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
         }

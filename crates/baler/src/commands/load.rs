@@ -13,7 +13,7 @@ pub fn run(arguments: &LoadArguments, console: &Console) -> anyhow::Result<ExitC
     let name: Option<Reference> = arguments.name.as_deref().map(str::parse).transpose()?;
     let host = Host::open()?;
     let layout = Layout::open(&arguments.path)?;
-    for image in load_layout(host.store(), &layout, name.as_ref())? {
+    for image in load_layout(host.store(), &layout, name.as_ref(), &|_| {})? {
         console.result(&format!("Loaded {} ({})", image.reference.familiar(), image.digest));
     }
     Ok(ExitCode::SUCCESS)

@@ -11,8 +11,11 @@ use crate::host::Host;
 use crate::output::Console;
 
 pub fn run(arguments: &RemoveArguments, console: &Console) -> anyhow::Result<ExitCode> {
-    let references: Vec<Reference> = arguments.images.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let mut references: Vec<Reference> = arguments.images.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     let host = Host::open()?;
+    if arguments.all {
+        references = images::list(host.store())?.into_iter().map(|image| image.reference).collect();
+    }
     let freed = images::remove(host.store(), &references)?;
     for reference in &references {
         console.result(&format!("Removed {}", reference.familiar()));

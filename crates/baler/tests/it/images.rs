@@ -1,0 +1,48 @@
+//! `images`, `inspect`, `rm`, `save`.
+
+use std::process::Command;
+
+use crate::support::{Place, User, application, buildpack};
+
+fn place() -> Option<Place> {
+    let place = Place::with_builder(User::Caller, &["web"])?;
+    let script = "printf '[[processes]]\\ntype = \"web\"\\ncommand = [\"echo\", \"hi\"]\\ndefault = true\\n' >\"$1/launch.toml\"";
+    buildpack(&place, "web", "exit 0", script);
+    application(&place, &[("x", "x")]);
+    place.create_builder();
+    place.build(&[]).success();
+    Some(place)
+}
+
+#[test]
+fn images_are_listed_shown_and_removed() {
+    let Some(place) = place() else { return };
+    let list = place.run(&["images"]).success().stdout;
+    let names: Vec<&str> = list.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(names, ["app:latest", "builder:latest", "test-build:latest", "test-run:latest"]);
+    let shown = place.run(&["inspect", "app"]).success().stdout;
+    for text in ["Platform:  linux/amd64", "test/web", "web (default)", "io.buildpacks.lifecycle.metadata"] {
+        assert!(shown.contains(text), "{text} in\n{shown}");
+    }
+    let removed = place.run(&["rm", "app", "builder"]).success();
+    assert!(removed.stdout.starts_with("Removed app:latest\nRemoved builder:latest\nFreed "), "{}", removed.stdout);
+    let gone = place.run(&["run", "app"]).failure(1);
+    assert!(gone.stderr.contains("does not exist in the local store"), "{}", gone.stderr);
+    place.run(&["rm", "app"]).failure(1);
+}
+
+#[test]
+fn a_saved_image_is_a_docker_archive() {
+    let Some(place) = place() else { return };
+    place.run(&["save", "app", "--output", "app.tar"]).success();
+    let listed = Command::new("tar").args(["-tf", "app.tar"]).current_dir(place.path()).output().unwrap();
+    let names = String::from_utf8(listed.stdout).unwrap();
+    assert!(names.contains("manifest.json\n"), "{names}");
+    if Command::new("skopeo").arg("--version").output().is_err() {
+        eprintln!("SKIP: needs skopeo to read the archive");
+        return;
+    }
+    let inspected =
+        Command::new("skopeo").args(["inspect", "docker-archive:app.tar"]).current_dir(place.path()).output().unwrap();
+    assert!(inspected.status.success(), "{}", String::from_utf8_lossy(&inspected.stderr));
+}

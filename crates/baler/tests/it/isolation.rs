@@ -1,0 +1,96 @@
+//! What a buildpack can and cannot do, for every user that Baler can run as.
+
+use crate::support::{Place, application, buildpack, users};
+
+/// Runs `script` as bin/build of a buildpack, and gives back what it printed.
+fn inside(user: crate::support::User, script: &str) -> Option<String> {
+    let place = Place::with_builder(user, &["probe"])?;
+    buildpack(&place, "probe", "exit 0", script);
+    application(&place, &[("x", "x")]);
+    place.create_builder();
+    std::fs::create_dir_all(place.path().join(".docker")).unwrap();
+    std::fs::write(place.path().join(".docker/config.json"), "{\"auths\": {\"secret-registry\": {}}}").unwrap();
+    let built = place.build(&[]).success();
+    Some(built.stdout)
+}
+
+#[test]
+fn the_root_cannot_be_changed_and_the_rest_can() {
+    let script = "
+try() { if \"$@\" 2>/dev/null; then echo \"can: $*\"; else echo \"cannot: $*\"; fi; }
+try touch /usr/new
+try touch /bin/new
+try rm /usr/owned-by-root
+try cp /etc/passwd /etc/group
+try chmod 777 /usr
+try touch /tmp/new
+try touch /home/cnb/new
+try touch /layers/new
+try touch /workspace/new
+try touch /cnb/new
+try touch /platform/env/new
+try mkdir /new";
+    for user in users() {
+        let Some(output) = inside(user, script) else { return };
+        let expected = [
+            "cannot: touch /usr/new",
+            "cannot: touch /bin/new",
+            "cannot: rm /usr/owned-by-root",
+            "cannot: cp /etc/passwd /etc/group",
+            "cannot: chmod 777 /usr",
+            "can: touch /tmp/new",
+            "can: touch /home/cnb/new",
+            "can: touch /layers/new",
+            "can: touch /workspace/new",
+            "cannot: touch /cnb/new",
+            "cannot: touch /platform/env/new",
+            "cannot: mkdir /new",
+        ];
+        let lines: Vec<&str> = output.lines().filter(|line| line.starts_with("can")).collect();
+        assert_eq!(lines, expected, "{user:?}");
+    }
+}
+
+#[test]
+fn there_are_no_capabilities_and_no_way_to_get_any() {
+    for user in users() {
+        let Some(output) = inside(user, "cat /proc/self/status; echo uid=$(id -u) gid=$(id -g)") else { return };
+        for line in ["CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "uid=1000 gid=1000"] {
+            assert!(output.lines().any(|found| found == line), "{user:?}: {line} in\n{output}");
+        }
+    }
+}
+
+#[test]
+fn nothing_of_the_host_is_visible() {
+    let script = "
+ls -a / /home /root 2>&1 | cat
+env
+ls /proc | cat
+cat /proc/self/mountinfo
+ls -l /proc/self/fd";
+    for user in users() {
+        let Some(output) = inside(user, script) else { return };
+        for secret in ["secret-registry", ".docker", "docker.sock", "BALER_HOME", "blobs"] {
+            assert!(!output.contains(secret), "{user:?}: {secret} in\n{output}");
+        }
+        let processes = output.lines().filter(|line| line.parse::<u32>().is_ok()).count();
+        assert!(processes < 10, "{user:?}: {processes} processes in\n{output}");
+    }
+}
+
+#[test]
+fn names_resolve_and_the_hosts_certificates_are_there() {
+    let script = "cat /etc/resolv.conf; echo cert=${SSL_CERT_FILE-} node=${NODE_EXTRA_CA_CERTS-}; test -s \"${SSL_CERT_FILE-/none}\" && echo readable";
+    for user in users() {
+        let Some(output) = inside(user, script) else { return };
+        if let Ok(host) = std::fs::read_to_string("/etc/resolv.conf") {
+            assert!(output.contains(host.trim()), "{user:?}: {output}");
+        }
+        if std::path::Path::new("/etc/ssl/certs/ca-certificates.crt").exists() {
+            let path = "/run/baler/certificates/ca-certificates.pem";
+            assert!(output.contains(&format!("cert={path} node={path}")), "{user:?}: {output}");
+            assert!(output.contains("readable"), "{user:?}: {output}");
+        }
+    }
+}

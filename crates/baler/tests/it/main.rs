@@ -1,0 +1,15 @@
+//! The program, from the outside: `baler` as its users start it, with real buildpacks, in real sandboxes.
+//!
+//! Each test says `SKIP: …` and passes where what it needs is not there; `./test` sees to it that everything is.
+
+#![expect(clippy::disallowed_methods, reason = "tests name their paths when they fail")]
+#![expect(clippy::print_stderr, reason = "tests say what they skip")]
+
+mod bad_input;
+mod build;
+mod builder;
+mod images;
+mod isolation;
+mod reproducible;
+mod run;
+mod support;

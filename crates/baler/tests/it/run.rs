@@ -1,0 +1,59 @@
+//! `baler run`.
+
+use std::io::Read as _;
+use std::process::Stdio;
+
+use crate::support::{Outcome, Place, User, application, buildpack, users};
+
+const SCRIPT: &str = "cat >\"$1/launch.toml\" <<'END'
+[[processes]]
+type = \"web\"
+command = [\"sh\", \"-c\", \"echo web in $(pwd) as $(id -u) with $0 $*\"]
+args = [\"default\"]
+default = true
+[[processes]]
+type = \"fail\"
+command = [\"sh\", \"-c\", \"exit 42\"]
+[[processes]]
+type = \"wait\"
+command = [\"sh\", \"-c\", \"trap 'echo got it; exit 7' TERM; echo ready; while true; do sleep 0.1; done\"]
+END";
+
+fn place(user: User) -> Option<Place> {
+    let place = Place::with_builder(user, &["web"])?;
+    buildpack(&place, "web", "exit 0", SCRIPT);
+    application(&place, &[("x", "x")]);
+    place.create_builder();
+    place.build(&[]).success();
+    Some(place)
+}
+
+#[test]
+fn processes_arguments_and_exit_codes() {
+    for user in users() {
+        let Some(place) = place(user) else { return };
+        let run = |arguments: &[&str]| -> Outcome { place.run(&[&["run", "app"], arguments].concat()) };
+        assert_eq!(run(&[]).success().stdout, "web in /workspace as 1000 with default \n", "{user:?}");
+        assert_eq!(run(&["--", "given"]).success().stdout, "web in /workspace as 1000 with given \n", "{user:?}");
+        run(&["--process", "fail"]).failure(42);
+        let unknown = run(&["--process", "absent"]).failure(1);
+        assert!(unknown.stderr.contains("it has: fail, wait, web"), "{}", unknown.stderr);
+        assert_eq!(run(&["-e", "A=b", "--entrypoint", "sh", "--", "-c", "echo $A"]).success().stdout, "b\n");
+    }
+}
+
+#[test]
+fn signals_reach_the_process() {
+    for user in users() {
+        let Some(place) = place(user) else { return };
+        let mut command = place.command(&["run", "app", "--process", "wait"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = child.stdout.take().unwrap();
+        let mut ready = [0; 6];
+        output.read_exact(&mut ready).unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM).unwrap();
+        let mut rest = String::new();
+        output.read_to_string(&mut rest).unwrap();
+        assert_eq!((rest.as_str(), child.wait().unwrap().code()), ("got it\n", Some(7)), "{user:?}");
+    }
+}

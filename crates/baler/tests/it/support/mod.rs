@@ -1,0 +1,11 @@
+//! What the end-to-end tests stand on: the program, users to run it as, and a tiny base image.
+
+mod base;
+mod buildpack;
+mod program;
+mod user;
+
+pub use base::{Base, busybox};
+pub use buildpack::{application, buildpack, write};
+pub use program::{Outcome, Place, program};
+pub use user::{User, users};

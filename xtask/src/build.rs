@@ -1,0 +1,142 @@
+//! Builds what is installed, with the same bytes wherever the workspace lies: the launchers first, since the program
+//! carries them; then the program; then the directory of phases that platforms expect at `/cnb/lifecycle`.
+
+use std::ffi::OsString;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use fs_err as fs;
+
+use crate::{command, output, workspace};
+
+const AMD64: &str = "x86_64-unknown-linux-musl";
+const ARM64: &str = "aarch64-unknown-linux-musl";
+
+/// The names under which the program is a phase.
+const PHASES: [&str; 8] = ["analyzer", "builder", "creator", "detector", "exporter", "extender", "rebaser", "restorer"];
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Build the launchers only
+    #[arg(long)]
+    launchers: bool,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let target = host_target()?;
+    let dist = workspace::dist();
+    fs::create_dir_all(&dist)?;
+
+    output::step("building the launchers for amd64 and arm64");
+    let launchers = build_launchers()?;
+    for (architecture, launcher) in [("amd64", &launchers.amd64), ("arm64", &launchers.arm64)] {
+        install(launcher, &dist.join(format!("launcher-{architecture}")))?;
+    }
+    if options.launchers {
+        return Ok(());
+    }
+
+    require_musl_gcc()?;
+    output::step(&format!("building baler for {target}"));
+    let program = build_program(target, &launchers)?;
+    install(&program, &dist.join("baler"))?;
+    let launcher = if target == AMD64 { &launchers.amd64 } else { &launchers.arm64 };
+    install_lifecycle(&dist, launcher)?;
+    output::step(&format!("wrote {} and {}", dist.join("baler").display(), dist.join("lifecycle").display()));
+    Ok(())
+}
+
+struct Launchers {
+    amd64: PathBuf,
+    arm64: PathBuf,
+}
+
+fn build_launchers() -> Result<Launchers> {
+    let mut cargo = reproducible_cargo()?;
+    cargo.args(["build", "--locked", "--package=baler-launcher", "--profile=launcher"]);
+    cargo.args(["--target", AMD64, "--target", ARM64]);
+    command::run(&mut cargo)?;
+    let built = |target: &str| -> Result<PathBuf> {
+        Ok(workspace::target_directory()?.join(target).join("launcher/baler-launcher"))
+    };
+    Ok(Launchers { amd64: built(AMD64)?, arm64: built(ARM64)? })
+}
+
+fn build_program(target: &str, launchers: &Launchers) -> Result<PathBuf> {
+    let mut cargo = reproducible_cargo()?;
+    cargo.args(["build", "--locked", "--package=baler", "--bin=baler", "--release", "--target", target]);
+    cargo.env("BALER_LAUNCHER_AMD64", &launchers.amd64).env("BALER_LAUNCHER_ARM64", &launchers.arm64);
+    command::run(&mut cargo)?;
+    Ok(workspace::target_directory()?.join(target).join("release/baler"))
+}
+
+/// Cargo, told to leave the paths of this machine out of the programs.
+pub(crate) fn reproducible_cargo() -> Result<Command> {
+    let mut flags = OsString::new();
+    for (index, (path, name)) in [(workspace::root(), "baler"), (&cargo_home()?, "cargo")].into_iter().enumerate() {
+        if index > 0 {
+            flags.push("\u{1f}");
+        }
+        flags.push("--remap-path-prefix=");
+        flags.push(path);
+        flags.push(format!("={name}"));
+    }
+    let mut cargo = workspace::cargo();
+    cargo.env_remove("RUSTFLAGS").env("CARGO_ENCODED_RUSTFLAGS", flags);
+    if cfg!(not(target_arch = "x86_64")) {
+        // As .cargo/config.toml does it for arm64, which is the foreign one on most machines.
+        cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld");
+    }
+    Ok(cargo)
+}
+
+fn cargo_home() -> Result<PathBuf> {
+    if let Some(directory) = std::env::var_os("CARGO_HOME") {
+        return Ok(directory.into());
+    }
+    let home = std::env::var_os("HOME").context("neither CARGO_HOME nor HOME is set")?;
+    Ok(Path::new(&home).join(".cargo"))
+}
+
+/// The static target of this machine's own architecture.
+pub(crate) fn host_target() -> Result<&'static str> {
+    match std::env::consts::ARCH {
+        "x86_64" => Ok(AMD64),
+        "aarch64" => Ok(ARM64),
+        other => bail!("baler is built on x86_64 and aarch64, not on {other}"),
+    }
+}
+
+/// Some crates have C code in them, and Rust brings no C compiler for musl.
+fn require_musl_gcc() -> Result<()> {
+    if command::exists("musl-gcc") {
+        return Ok(());
+    }
+    bail!("musl-gcc is missing: apt-get install musl-tools");
+}
+
+/// Puts a copy of the program `from` at `to`, in one step: a program that is running is replaced, not changed.
+pub(crate) fn install(from: &Path, to: &Path) -> Result<()> {
+    let directory = to.parent().context("an installed file has a directory")?;
+    let partial = tempfile::Builder::new().prefix(".install-").tempdir_in(directory)?;
+    let copy = partial.path().join("program");
+    fs::copy(from, &copy)?;
+    fs::set_permissions(&copy, PermissionsExt::from_mode(0o755))?;
+    fs::rename(&copy, to)?;
+    Ok(())
+}
+
+/// `lifecycle/`: the program under its name there, the phases as links to it, and the launcher.
+fn install_lifecycle(dist: &Path, launcher: &Path) -> Result<()> {
+    let partial = tempfile::Builder::new().prefix(".lifecycle-").tempdir_in(dist)?;
+    let directory = partial.path().join("lifecycle");
+    fs::create_dir(&directory)?;
+    fs::hard_link(dist.join("baler"), directory.join("lifecycle"))?;
+    for phase in PHASES {
+        symlink("lifecycle", directory.join(phase)).with_context(|| format!("could not link {phase}"))?;
+    }
+    install(launcher, &directory.join("launcher"))?;
+    workspace::replace_directory(&directory, &dist.join("lifecycle"))
+}

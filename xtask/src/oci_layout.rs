@@ -1,0 +1,150 @@
+//! Writes an OCI image layout with images of one layer. The same tar files give the same bytes.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use baler_image::Digest;
+use flate2::{Compression, write::GzEncoder};
+use fs_err as fs;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+const REFERENCE_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// What an image has besides its layer.
+pub(crate) struct Image {
+    pub(crate) name: String,
+    pub(crate) architecture: String,
+    /// RFC 3339.
+    pub(crate) created: String,
+    pub(crate) user: String,
+    pub(crate) working_directory: String,
+    pub(crate) env: Vec<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+/// A layout that is being written.
+pub(crate) struct Layout {
+    directory: PathBuf,
+    manifests: Vec<Value>,
+}
+
+impl Layout {
+    /// Starts an empty layout in `directory`, which must not exist.
+    pub(crate) fn create(directory: &Path) -> Result<Self> {
+        fs::create_dir_all(directory.join("blobs/sha256"))?;
+        fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
+        Ok(Self { directory: directory.to_owned(), manifests: Vec::new() })
+    }
+
+    /// Adds `image` with a layer of the entries `first` and those of the file `tar`; `annotations` go beside its name in
+    /// the index.
+    pub(crate) fn add(
+        &mut self,
+        image: &Image,
+        first: &[u8],
+        tar: &Path,
+        annotations: &BTreeMap<String, String>,
+    ) -> Result<Digest> {
+        let (layer, diff_id) = self.write_layer(first.chain(fs::File::open(tar)?))?;
+        let config = self.write_json(CONFIG, &config(image, &diff_id))?;
+        let manifest = json!({
+            "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer],
+        });
+        let mut descriptor = self.write_json(MANIFEST, &manifest)?;
+        let mut annotations = annotations.clone();
+        annotations.insert(REFERENCE_NAME.to_owned(), image.name.clone());
+        descriptor["annotations"] = json!(annotations);
+        descriptor["platform"] = json!({"architecture": image.architecture, "os": "linux"});
+        let digest = serde_json::from_value(descriptor["digest"].clone()).context("a descriptor has a digest")?;
+        self.manifests.push(descriptor);
+        Ok(digest)
+    }
+
+    /// Writes the index, which makes the layout complete.
+    pub(crate) fn finish(self) -> Result<()> {
+        let index = json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.index.v1+json",
+            "manifests": self.manifests,
+        });
+        fs::write(self.directory.join("index.json"), serde_json::to_vec(&index)?)?;
+        Ok(())
+    }
+
+    fn blob(&self, digest: &Digest) -> PathBuf {
+        self.directory.join("blobs").join(digest.algorithm().as_str()).join(digest.hex())
+    }
+
+    fn write_json(&self, media_type: &str, value: &Value) -> Result<Value> {
+        let bytes = serde_json::to_vec(value)?;
+        let digest = Digest::of(&bytes);
+        fs::write(self.blob(&digest), &bytes)?;
+        Ok(json!({"mediaType": media_type, "digest": digest, "size": bytes.len()}))
+    }
+
+    /// Compresses and hashes in one pass; returns the descriptor and the digest of the plain tar.
+    fn write_layer(&self, mut tar: impl Read) -> Result<(Value, Digest)> {
+        let partial = self.directory.join("blobs/sha256/partial");
+        let blob = Hashing { inner: io::BufWriter::new(fs::File::create(&partial)?), hash: Sha256::new(), size: 0 };
+        let mut encoder = GzEncoder::new(blob, Compression::new(6));
+        let mut plain = Sha256::new();
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let length = tar.read(&mut buffer)?;
+            if length == 0 {
+                break;
+            }
+            plain.update(&buffer[..length]);
+            encoder.write_all(&buffer[..length])?;
+        }
+        let mut blob = encoder.finish()?;
+        blob.flush()?;
+        let digest = Digest::from_sha256(blob.hash.finalize().into());
+        fs::rename(&partial, self.blob(&digest))?;
+        let descriptor = json!({"mediaType": LAYER, "digest": digest, "size": blob.size});
+        Ok((descriptor, Digest::from_sha256(plain.finalize().into())))
+    }
+}
+
+fn config(image: &Image, diff_id: &Digest) -> Value {
+    json!({
+        "created": image.created,
+        "architecture": image.architecture,
+        "os": "linux",
+        "config": {
+            "User": image.user,
+            "Env": image.env,
+            "Cmd": ["/bin/bash"],
+            "WorkingDir": image.working_directory,
+            "Labels": image.labels,
+        },
+        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+        "history": [{"created": image.created, "created_by": "cargo xtask base-images"}],
+    })
+}
+
+/// Hashes and counts what is written through it.
+struct Hashing<W> {
+    inner: W,
+    hash: Sha256,
+    size: u64,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.inner.write(bytes)?;
+        self.hash.update(&bytes[..length]);
+        self.size += length as u64;
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}

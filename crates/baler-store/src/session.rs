@@ -90,6 +90,11 @@ impl Session {
         self.directory.join(format!("{purpose}-{}", self.counter.fetch_add(1, Ordering::Relaxed)))
     }
 
+    /// A file that was written in this session: by its time, the file system's clock.
+    pub(crate) fn clock(&self) -> PathBuf {
+        self.directory.join(PINS)
+    }
+
     /// Pins, then does `act`, with garbage collection kept out from before until after.
     pub(crate) fn pinned<T>(&self, pin: Pin, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let _guard = Lock::shared(&self.store_lock)?;

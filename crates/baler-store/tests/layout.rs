@@ -1,4 +1,5 @@
 //! OCI layouts as source and sink, and from there into the store.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

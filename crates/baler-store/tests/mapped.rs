@@ -12,6 +12,8 @@ use baler_sandbox::{HostIds, IdMap, IdMapMode, Identity, SandboxProgram};
 use baler_store::{Layout, Store, UNPACK_OPERATION, UnpackError};
 use support::{list, open, put_layer, store};
 
+type Test = fn(&IdMap);
+
 fn main() -> ExitCode {
     if let Some(code) = baler_sandbox::dispatch(&[UNPACK_OPERATION]) {
         return code;
@@ -30,7 +32,7 @@ fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
-    let tests: [(&str, fn(&IdMap)); 4] = [
+    let tests: [(&str, Test); 4] = [
         ("files_belong_to_mapped_ids", files_belong_to_mapped_ids),
         ("a_layer_may_come_from_another_place", a_layer_may_come_from_another_place),
         ("a_wrong_layer_leaves_nothing", a_wrong_layer_leaves_nothing),

@@ -1,4 +1,5 @@
 //! Opening a store, images by name, blobs by digest.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 

@@ -18,6 +18,7 @@ use baler_image::Digest;
 
 use crate::disk::explain;
 use crate::lock::Lock;
+use crate::record::file_name;
 
 const LOCK: &str = "lock";
 const PINS: &str = "pins";
@@ -87,7 +88,7 @@ impl Session {
 
     /// A path in the session's directory that nothing else has; `purpose` is for who looks at the directory.
     pub(crate) fn fresh(&self, purpose: &str) -> PathBuf {
-        self.directory.join(format!("{purpose}-{}", self.counter.fetch_add(1, Ordering::Relaxed)))
+        self.directory.join(format!("{}-{}", file_name(purpose), self.counter.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// A file that was written in this session: by its time, the file system's clock.
@@ -139,8 +140,12 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // What cannot be removed now is removed by who opens the store next.
-        let _ = fs_err::remove_dir_all(&self.directory);
+        // Work that could not be removed stays as it is, with what says how to remove it, for who opens the store next.
+        let is_work =
+            |entry: io::Result<fs_err::DirEntry>| entry.map_or(true, |entry| !is_own_file(&entry.file_name()));
+        if fs_err::read_dir(&self.directory).is_ok_and(|mut entries| !entries.any(is_work)) {
+            let _ = fs_err::remove_dir_all(&self.directory);
+        }
     }
 }
 

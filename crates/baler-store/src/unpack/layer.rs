@@ -114,11 +114,23 @@ impl<'a> Unpacking<'a> {
 
     fn make(&self, layer: &Layer) -> Result<Scratch, UnpackError> {
         let scratch = self.scratch(layer, "unpack")?;
-        match self.id_map.mode() {
-            IdMapMode::Single => self.make_as_caller(layer, &scratch)?,
-            IdMapMode::SubIds | IdMapMode::Root => self.make_with_ids(layer, &scratch)?,
+        let made = match self.id_map.mode() {
+            IdMapMode::Single => self.make_as_caller(layer, &scratch),
+            IdMapMode::SubIds | IdMapMode::Root => self.make_with_ids(layer, &scratch),
+        };
+        match made {
+            Ok(()) => Ok(scratch),
+            Err(error) => Err(self.damage(layer).unwrap_or(error)),
         }
-        Ok(scratch)
+    }
+
+    /// Whether a layer could not be unpacked because its blob in the store is damaged.
+    fn damage(&self, layer: &Layer) -> Option<UnpackError> {
+        self.own_blob(layer)?;
+        let mut reader = self.store.blob(&layer.descriptor).ok()?;
+        let error = io::copy(&mut reader, &mut io::sink()).err()?;
+        let source = error.downcast::<SourceError>().ok()?;
+        Some(UnpackError::Read { digest: layer.diff_id.clone(), source })
     }
 
     fn make_as_caller(&self, layer: &Layer, scratch: &Scratch) -> Result<(), UnpackError> {

@@ -4,17 +4,26 @@
 //! clock, and says what happens through a [`log::Log`].
 
 pub mod analyze;
+pub mod build;
 pub mod cache;
+pub mod detect;
 mod error_text;
 pub mod export;
 mod extract;
 mod files;
+pub mod interrupt;
 pub mod launcher_binary;
 mod layers_directory;
 pub mod log;
+pub mod module_process;
+pub mod module_store;
 pub mod mounted;
 mod parallel;
+pub mod platform_env;
+pub mod program;
 pub mod restore;
+pub mod target;
+pub mod toml_file;
 
 pub use extract::ExtractError;
 pub use files::FileError;

@@ -22,6 +22,8 @@ pub struct Context<'a> {
     pub program: SandboxProgram,
     /// Its file, for the lifecycle in builders and sandboxes.
     pub program_file: PathBuf,
+    /// The launcher for an architecture, if this program has it.
+    pub launchers: fn(&str) -> Option<&'static [u8]>,
     /// The environment of the process.
     pub variables: BTreeMap<String, String>,
     /// How many threads compress and unpack.

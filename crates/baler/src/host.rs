@@ -57,6 +57,7 @@ impl Host {
             host_ids,
             program: SandboxProgram::current(),
             program_file: std::env::current_exe().context("could not find this program's own file")?,
+            launchers: baler_lifecycle::launcher_binary::embedded,
             variables: self.variables.clone(),
             threads: threads.unwrap_or_else(available),
         })

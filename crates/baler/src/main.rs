@@ -12,6 +12,7 @@ mod signals;
 
 use std::process::ExitCode;
 
+use baler_lifecycle::program::{Program, run_program};
 use clap::Parser;
 
 use arguments::Arguments;
@@ -24,8 +25,8 @@ fn main() -> ExitCode {
     // What is made for others to read must be readable, and modes in layers must not depend on the user's settings.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let argv: Vec<_> = std::env::args_os().collect();
-    if let Some(code) = baler_lifecycle::program::run_if_named(&argv) {
-        return code;
+    if let Some(phase) = argv.first().and_then(|name| Program::named(name)) {
+        return run_program(phase, argv[1..].to_vec(), std::env::vars_os().collect());
     }
     let arguments = match Arguments::try_parse_from(argv) {
         Ok(arguments) => arguments,

@@ -1,4 +1,29 @@
 //! Export: the app image, and the cache for the next build (lifecycle, "exporter").
+//!
+//! | module | owns |
+//! |---|---|
+//! | `gather`, `pieces` | what the build left, and the layers that come of it |
+//! | `pack` | pieces become blobs, each read at most once, several at a time |
+//! | `plan`, `config`, `labels`, `run_image` | what the image will be: pure |
+//! | `apply` | the plan carried out |
+//! | `cache` | what the next build gets |
+//!
+//! Refused: layers whose `<layer>.toml` is malformed, layers to be reused that no previous image has, a default process
+//! that does not exist.
+
+mod apply;
+mod cache;
+mod config;
+mod error;
+mod gather;
+mod labels;
+mod pack;
+mod piece;
+mod pieces;
+mod plan;
+mod run;
+mod run_image;
+mod sboms;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -11,9 +36,11 @@ use baler_cnb::report::Report;
 use baler_cnb::run::{RunFile, StackFile};
 use baler_image::{Digest, ImageName, ResolvedImage, Sink, Source};
 
+pub use error::{ExportError, LayerError};
+pub use run::export;
+
 use crate::analyze::Analysis;
 use crate::cache::TreeCache;
-use crate::log::Log;
 use crate::mounted::{BuildUser, MountedDirectory};
 use crate::restore::Restoration;
 
@@ -64,11 +91,20 @@ pub struct Launcher<'a> {
 pub struct ReleaseSboms {
     /// Has `lifecycle.sbom.*.json`.
     pub lifecycle: Option<PathBuf>,
-    /// Has `launcher.sbom.*.json`.
-    pub launcher: Option<PathBuf>,
+    /// Those of the launcher.
+    pub launcher: Option<LauncherSboms>,
 }
 
-/// Where export reads from and writes to.
+/// Where SBOM files of the launcher are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LauncherSboms {
+    /// A directory with `launcher.sbom.*.json`.
+    Release(PathBuf),
+    /// A directory that the user names: all SBOM files in it.
+    Custom(PathBuf),
+}
+
+/// Where export reads from and writes to. Blobs go from source to sink only where the sink lacks them.
 #[derive(Clone, Copy)]
 pub struct ExportPlaces<'a> {
     pub sink: &'a dyn Sink,
@@ -113,12 +149,15 @@ pub enum LayerOutcome {
     Added,
 }
 
-/// Why the image could not be exported.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ExportError {}
-
-/// Makes the app image and stores it under all names, then brings the cache up to date.
-pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Log) -> Result<Exported, ExportError> {
-    todo!()
+impl LayerReport {
+    fn of(what: &str, diff_id: &Digest, size: u64, outcome: LayerOutcome, packed: Option<&pack::Packed>) -> Self {
+        Self {
+            what: what.to_owned(),
+            diff_id: diff_id.clone(),
+            size,
+            outcome,
+            was_read: packed.is_some_and(|packed| packed.was_read),
+            duration: packed.map(|packed| packed.duration).unwrap_or_default(),
+        }
+    }
 }

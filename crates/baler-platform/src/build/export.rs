@@ -7,7 +7,7 @@ use baler_image::{Sink, Target};
 use baler_lifecycle::analyze::Analysis;
 use baler_lifecycle::cache::TreeCache;
 use baler_lifecycle::export::{DEFAULT_CREATED, ExportInputs, ExportPlaces, Exported, Launcher, ReleaseSboms};
-use baler_lifecycle::launcher_binary::{NoLauncher, embedded};
+use baler_lifecycle::launcher_binary::NoLauncher;
 use baler_lifecycle::restore::Restoration;
 use baler_store::Layout;
 
@@ -36,7 +36,7 @@ pub(super) fn export(
     log: &OutputLog<'_>,
 ) -> Result<Exported, BuildError> {
     let architecture = prepared.run_image.image.platform().architecture.clone();
-    let bytes = embedded(&architecture).ok_or(NoLauncher { architecture })?;
+    let bytes = (context.launchers)(&architecture).ok_or(NoLauncher { architecture })?;
     let inputs = ExportInputs {
         platform_api: PLATFORM_API,
         layers: &prepared.directories.layers,

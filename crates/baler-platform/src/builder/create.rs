@@ -13,7 +13,7 @@ use baler_image::{Descriptor, Digest, Document, History, ImageName, Parts, Platf
 use baler_layer::module::ModuleLayer;
 use baler_layer::sink::compress;
 use baler_layer::tar::{Attributes, Owner, TarError, TarWriter};
-use baler_lifecycle::launcher_binary::{NoLauncher, embedded};
+use baler_lifecycle::launcher_binary::NoLauncher;
 use baler_store::Layout;
 
 use super::config::{BuilderConfig, ConfigError};
@@ -199,7 +199,8 @@ impl<'a> Draft<'a> {
         const PHASES: [&str; 8] =
             ["analyzer", "builder", "creator", "detector", "exporter", "extender", "rebaser", "restorer"];
         let architecture = &platform.architecture;
-        let launcher = embedded(architecture).ok_or_else(|| NoLauncher { architecture: architecture.clone() })?;
+        let launcher =
+            (context.launchers)(architecture).ok_or_else(|| NoLauncher { architecture: architecture.clone() })?;
         let host = Platform::host();
         if host.rank(platform).is_none() {
             return Err(CreateError::ForeignLifecycle { host, wanted: platform.clone() });

@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn what_was_expected_is_compared() {
         let source = directory("[buildpack]\nid = \"a\"\nversion = \"1\"\n");
-        let expected = ModuleSource { uri: ".".into(), id: "other".into(), ..Default::default() };
+        let mut expected = ModuleSource::default();
+        (expected.uri, expected.id) = (".".into(), "other".into());
         let error = read_all(&[expected], source.path()).unwrap_err();
         assert!(
             error.to_string().ends_with("has ID 'a' which does not match ID 'other' from builder config"),

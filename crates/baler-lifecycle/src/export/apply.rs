@@ -1,0 +1,125 @@
+//! Carries a plan out: the blobs that the sink lacks, then config and manifest, then the names.
+
+use std::io;
+
+use baler_image::{Descriptor, ImageName, Parts, ResolvedImage, Sink, SinkError, Source};
+
+use super::pack::Packed;
+use super::plan::{ExportPlan, PlannedLayer};
+use super::{ExportError, ExportPlaces, LayerOutcome};
+use crate::error_text::chain;
+use crate::log::Log;
+
+/// A planned layer with its bytes; none if they are those of the previous image.
+pub(crate) type LayerBytes<'a> = (&'a PlannedLayer, Option<&'a mut Packed>);
+
+/// Stores the layer's blob, unless the sink has it. The cache, if the layer is for it too, gets it at the same time.
+pub(crate) fn store_layer(
+    places: &ExportPlaces<'_>,
+    (planned, packed): LayerBytes<'_>,
+    in_cache: bool,
+) -> Result<(), ExportError> {
+    let descriptor = &planned.layer.descriptor;
+    let failed = |source| ExportError::StoreLayer { what: planned.what.clone(), source };
+    let is_reused = planned.outcome == LayerOutcome::Reused;
+    let pending = packed.and_then(|packed| packed.pending.take().map(|pending| (pending, &*packed)));
+    let has_bytes = pending.is_some();
+    if let Some((pending, packed)) = pending {
+        pending.commit((&packed.digest, packed.size), !is_reused, in_cache).map_err(failed)?;
+    }
+    if is_reused {
+        copy_blob(places.sink, places.previous, descriptor)
+    } else if has_bytes {
+        Ok(())
+    } else {
+        copy_blob(places.sink, places.cache.map(|cache| cache.blobs().as_source()), descriptor)
+    }
+}
+
+/// Copies the blobs of the run image that the sink lacks.
+pub(crate) fn store_base(places: &ExportPlaces<'_>, run_image: &ResolvedImage) -> Result<(), ExportError> {
+    for layer in run_image.layers() {
+        // Layers that may not be distributed stay where they are.
+        if !layer.descriptor.media_type.contains("nondistributable") && !layer.descriptor.media_type.contains("foreign")
+        {
+            copy_blob(places.sink, Some(places.run_image), &layer.descriptor)?;
+        }
+    }
+    Ok(())
+}
+
+fn copy_blob(sink: &dyn Sink, source: Option<&dyn Source>, descriptor: &Descriptor) -> Result<(), ExportError> {
+    let digest = &descriptor.digest;
+    if sink.has_blob(digest).map_err(ExportError::StoreImage)? {
+        return Ok(());
+    }
+    let Some(source) = source else {
+        let source = io::Error::new(io::ErrorKind::NotFound, "no place is known that has it");
+        return Err(ExportError::CopyBlob { digest: digest.clone(), source });
+    };
+    let mut reader =
+        source.blob(descriptor).map_err(|source| ExportError::ReadBlob { digest: digest.clone(), source })?;
+    let mut writer = sink.begin_blob().map_err(ExportError::StoreImage)?;
+    io::copy(&mut reader, &mut writer).map_err(|source| ExportError::CopyBlob { digest: digest.clone(), source })?;
+    writer.commit(digest, descriptor.size).map_err(ExportError::StoreImage)
+}
+
+/// Stores config and manifest, and gives the image all its names. The first name is the image's own.
+pub(crate) fn store_image(
+    sink: &dyn Sink,
+    plan: ExportPlan,
+    run_image: &ResolvedImage,
+    names: &[ImageName],
+    log: &dyn Log,
+) -> Result<ResolvedImage, ExportError> {
+    let first = names.first().ok_or(ExportError::NoName)?;
+    log.info(&format!("Saving {first}..."));
+    let config = &plan.manifest.value.config;
+    put_bytes(sink, config, &plan.config.raw).map_err(ExportError::StoreImage)?;
+    let media_type = plan.manifest.value.media_type.clone().unwrap_or_default();
+    let descriptor = Descriptor::of(&media_type, &plan.manifest.raw);
+    let results: Vec<_> =
+        names.iter().map(|name| (name, sink.put_document(name, &descriptor, &plan.manifest.raw))).collect();
+    log.info(&format!("*** Images ({}):", descriptor.digest.short()));
+    let (mut failed, mut first_error) = (Vec::new(), None);
+    for (name, result) in results {
+        match result {
+            Ok(()) => log.info(&format!("      {name}")),
+            Err(error) => {
+                let cause = chain(&error);
+                log.info(&format!("      {name} - {cause}"));
+                failed.push((name.clone(), cause));
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    if let Some(source) = first_error {
+        return Err(ExportError::SomeNames { failed, source });
+    }
+    log.debug(&format!("*** Digest: {}", descriptor.digest));
+    log.debug(&format!("*** Manifest Size: {}", descriptor.size));
+    let parts = Parts {
+        name: first.clone(),
+        index_digest: None,
+        digest: descriptor.digest,
+        platform: run_image.platform().clone(),
+        place: sink.place(),
+        manifest: plan.manifest,
+        config: plan.config,
+    };
+    ResolvedImage::from_parts(parts).map_err(ExportError::Inconsistent)
+}
+
+fn put_bytes(sink: &dyn Sink, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
+    if sink.has_blob(&descriptor.digest)? {
+        return Ok(());
+    }
+    let mut writer = sink.begin_blob()?;
+    let written = io::Write::write_all(&mut writer, bytes);
+    written.map_err(|source| SinkError::WriteBlob {
+        place: sink.place(),
+        digest: descriptor.digest.clone(),
+        source,
+    })?;
+    writer.commit(&descriptor.digest, descriptor.size)
+}

@@ -1,0 +1,252 @@
+//! Pieces become blobs: each is read at most once, in one pass that makes tar, diffID, compressed bytes and digest.
+//!
+//! A layer that restore brought and the build left alone is not read: its stat manifest says so, and everything that
+//! is not in the directory (owners, paths, modes above) is as it was. The bytes depend on neither threads nor order.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use baler_image::{BlobWriter, Digest, Sink};
+use baler_layer::directory::DirectoryLayer;
+use baler_layer::sink::{Compressed, compress};
+use baler_layer::stat_manifest::{Comparison, StatManifest};
+use baler_layer::tar::{Attributes, Owner, TarError, TarWriter};
+
+use super::error::LayerError;
+use super::piece::{Content, Piece, Role};
+use crate::cache::TreeCache;
+use crate::parallel;
+use crate::restore::{Restoration, RestoredLayer};
+
+/// Layers that will be larger are made one after the other by all threads; smaller ones on one thread beside them.
+const LARGE: u64 = 8 * 1024 * 1024;
+
+/// Where blobs go and what is known already.
+pub(crate) struct Packer<'a> {
+    pub(crate) sink: &'a dyn Sink,
+    pub(crate) cache: Option<&'a TreeCache<'a>>,
+    pub(crate) restoration: &'a Restoration,
+    pub(crate) threads: NonZeroUsize,
+}
+
+/// A piece whose bytes are known.
+pub(crate) struct Packed {
+    pub(crate) diff_id: Digest,
+    /// Of the compressed bytes.
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
+    /// What the cache needs to know beside the tree.
+    pub(crate) frame: String,
+    /// The tree, if a cache is to keep it.
+    pub(crate) manifest: Option<StatManifest>,
+    /// New bytes, not yet committed anywhere.
+    pub(crate) pending: Option<Pending>,
+    /// Otherwise it was known without looking into its files.
+    pub(crate) was_read: bool,
+    pub(crate) duration: Duration,
+}
+
+/// What became of a piece: nothing if its content is absent.
+pub(crate) type PackResult = Result<Option<Packed>, LayerError>;
+
+impl Packer<'_> {
+    /// Packs every piece; results are in the order of the pieces.
+    pub(crate) fn pack(&self, pieces: &[Piece<'_>]) -> Vec<PackResult> {
+        let indices = (0..pieces.len()).collect();
+        let inspected = parallel::map(self.threads, indices, |index: usize| {
+            let unchanged = self.unchanged(&pieces[index]);
+            let is_large = unchanged.is_none() && is_large(&pieces[index].content);
+            (unchanged, is_large)
+        });
+        let (mut results, mut large, mut small) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, (unchanged, is_large)) in inspected.into_iter().enumerate() {
+            if unchanged.is_none() {
+                if is_large { &mut large } else { &mut small }.push(index);
+            }
+            results.push(Ok(unchanged));
+        }
+        let pack = |indices: &[usize], threads| -> Vec<(usize, PackResult)> {
+            indices.iter().map(|&index| (index, self.pack_piece(&pieces[index], threads))).collect()
+        };
+        let packed = if self.threads.get() == 1 || large.is_empty() {
+            let mut packed = pack(&large, self.threads);
+            packed.extend(parallel::map(self.threads, small, |index| {
+                (index, self.pack_piece(&pieces[index], NonZeroUsize::MIN))
+            }));
+            packed
+        } else {
+            std::thread::scope(|scope| {
+                let beside = scope.spawn(|| pack(&small, NonZeroUsize::MIN));
+                let mut packed = pack(&large, self.threads);
+                packed.extend(beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+                packed
+            })
+        };
+        for (index, result) in packed {
+            results[index] = result;
+        }
+        results
+    }
+
+    /// The piece as the cache knows it, if the build left it as restore gave it.
+    fn unchanged(&self, piece: &Piece<'_>) -> Option<Packed> {
+        let started = Instant::now();
+        let (Role::Buildpack(id), Some(directory), Some(cache)) = (&piece.role, piece.content.directory(), self.cache)
+        else {
+            return None;
+        };
+        let RestoredLayer { diff_id, manifest, .. } = self.restoration.layers().get(id)?;
+        let blob = cache.blob(diff_id)?;
+        let is_same = blob.frame == frame(directory)
+            && matches!(manifest.compare(&directory.root), Ok(Comparison::Unchanged))
+            && matches!(cache.blobs().has_blob(&blob.digest), Ok(true));
+        is_same.then(|| Packed {
+            diff_id: diff_id.clone(),
+            digest: blob.digest.clone(),
+            size: blob.size,
+            frame: blob.frame.clone(),
+            manifest: Some(manifest.clone()),
+            pending: None,
+            was_read: false,
+            duration: started.elapsed(),
+        })
+    }
+
+    fn pack_piece(&self, piece: &Piece<'_>, threads: NonZeroUsize) -> PackResult {
+        if piece.content.is_absent() {
+            return Ok(None);
+        }
+        let started = Instant::now();
+        let directory = piece.content.directory();
+        // Before the files are read: what changes while they are is noticed by the next build.
+        let kept = directory.filter(|_| piece.in_cache && matches!(piece.role, Role::Buildpack(_)));
+        let manifest = kept.map(|directory| StatManifest::take(&directory.root)).transpose()?;
+        let mut pending = self.begin(piece)?;
+        let compressed: Compressed =
+            compress(threads, &mut pending, |output| write_tar(&piece.content, output)).map_err(LayerError::Tar)?;
+        Ok(Some(Packed {
+            diff_id: compressed.diff_id,
+            digest: compressed.digest,
+            size: compressed.size,
+            frame: directory.map(frame).unwrap_or_default(),
+            manifest,
+            pending: Some(pending),
+            was_read: true,
+            duration: started.elapsed(),
+        }))
+    }
+
+    /// Opens the places that the piece goes to: one where image and cache have their blobs in the same.
+    fn begin(&self, piece: &Piece<'_>) -> Result<Pending, LayerError> {
+        let cache = self.cache.filter(|_| piece.in_cache).map(|cache| cache.blobs().as_sink());
+        let shared = piece.in_image && cache.is_some_and(|cache| cache.place() == self.sink.place());
+        let image = if piece.in_image { Some(self.sink.begin_blob()?) } else { None };
+        let cache = cache.filter(|_| !shared).map(Sink::begin_blob).transpose()?;
+        Ok(Pending { image, cache, is_shared: shared })
+    }
+}
+
+/// New bytes in the places that they may be committed to.
+pub(crate) struct Pending {
+    image: Option<Box<dyn BlobWriter>>,
+    cache: Option<Box<dyn BlobWriter>>,
+    /// Image and cache have their blobs in one place.
+    is_shared: bool,
+}
+
+impl Pending {
+    /// Commits what is wanted: for the image, for the cache, for both. The rest is dropped.
+    pub(crate) fn commit(
+        self,
+        (digest, size): (&Digest, u64),
+        for_image: bool,
+        for_cache: bool,
+    ) -> Result<(), baler_image::SinkError> {
+        let wanted = for_image || (for_cache && self.is_shared);
+        if let Some(writer) = self.image.filter(|_| wanted) {
+            writer.commit(digest, size)?;
+        }
+        if let Some(writer) = self.cache.filter(|_| for_cache) {
+            writer.commit(digest, size)?;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Pending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for writer in [&mut self.image, &mut self.cache].into_iter().flatten() {
+            writer.write_all(bytes)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        for writer in [&mut self.image, &mut self.cache].into_iter().flatten() {
+            writer.flush()?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything about a layer's tar that its directory does not tell.
+pub(crate) fn frame(directory: &DirectoryLayer) -> String {
+    let line = |path: &Path, mode: Option<u32>, Owner { uid, gid }: Owner| match mode {
+        Some(mode) => format!("{} {mode:o} {uid}:{gid}", path.display()),
+        None => format!("{} {uid}:{gid}", path.display()),
+    };
+    let above = directory.ancestors.iter().map(|ancestor| line(&ancestor.path, Some(ancestor.mode), ancestor.owner));
+    let own = line(&directory.path_in_image, None, directory.owner);
+    above.chain([own]).collect::<Vec<_>>().join("\n")
+}
+
+fn write_tar(content: &Content<'_>, output: &mut dyn Write) -> Result<(), TarError> {
+    let directory = Attributes::new(0o755, Owner::ROOT);
+    match content {
+        Content::Absent => Ok(()),
+        Content::Directory(layer) => layer.write(output),
+        Content::Slice(slice, _) => slice.write(output),
+        Content::Launcher(bytes) => {
+            let mut tar = TarWriter::new(output);
+            tar.directory(Path::new("/cnb"), &directory)?;
+            tar.directory(Path::new("/cnb/lifecycle"), &directory)?;
+            tar.file_of_bytes(Path::new(LAUNCHER), &directory, bytes)?;
+            tar.finish().map(drop)
+        }
+        Content::ProcessTypes(types) => {
+            let mut tar = TarWriter::new(output);
+            tar.directory(Path::new("/cnb"), &directory)?;
+            tar.directory(Path::new("/cnb/process"), &directory)?;
+            for process_type in types {
+                tar.symlink(&Path::new("/cnb/process").join(process_type), Path::new(LAUNCHER), &directory)?;
+            }
+            tar.finish().map(drop)
+        }
+    }
+}
+
+/// Where the launcher is in an app image.
+pub(crate) const LAUNCHER: &str = "/cnb/lifecycle/launcher";
+
+/// Whether there is much to read; stops counting when that is sure.
+fn is_large(content: &Content<'_>) -> bool {
+    let is_tree = content.directory().is_some();
+    let mut size = 0;
+    let mut queue: Vec<PathBuf> = content.roots();
+    while let Some(path) = queue.pop() {
+        // Whatever cannot be looked at becomes an error when it is packed.
+        let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
+        // A header for each entry, whatever its size.
+        size += 512 + if metadata.is_file() { metadata.len() } else { 0 };
+        if size > LARGE {
+            return true;
+        }
+        if is_tree && metadata.is_dir() {
+            let entries = std::fs::read_dir(&path).into_iter().flatten();
+            queue.extend(entries.flatten().map(|entry| entry.path()));
+        }
+    }
+    false
+}

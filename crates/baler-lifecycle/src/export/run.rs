@@ -1,0 +1,232 @@
+//! The export itself: gather, pack, plan, apply, then the cache.
+
+use baler_cnb::build::BuildFile;
+use baler_cnb::features::PlatformFeatures;
+use baler_cnb::labels::{BuildpackLayers, StoreLabel};
+use baler_cnb::report::{BuildReport, ImageReport, Report};
+use baler_image::{Place, ResolvedImage};
+
+use super::config::ConfigInputs;
+use super::gather::{Gathered, gather};
+use super::labels::LabelInputs;
+use super::pack::{PackResult, Packer};
+use super::piece::{Piece, Role};
+use super::plan::{ExportPlan, Measured, PlanInputs, plan_export};
+use super::{ExportError, ExportInputs, ExportPlaces, Exported, LayerOutcome, LayerReport};
+use super::{apply, cache, pieces, run_image, sboms};
+use crate::files::read_text;
+use crate::layers_directory::LayerId;
+use crate::log::Log;
+
+/// Makes the app image and stores it under all names, then brings the cache up to date.
+pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Log) -> Result<Exported, ExportError> {
+    let features = PlatformFeatures::for_api(inputs.platform_api);
+    if features.launcher_sbom {
+        sboms::copy(inputs, log).map_err(ExportError::Sboms)?;
+    }
+    let gathered = gather(inputs, features)?;
+    let pieces = pieces::pieces(inputs, &gathered, features, places.cache.is_some())?;
+    check_reuse(inputs, &pieces)?;
+    let packer =
+        Packer { sink: places.sink, cache: places.cache, restoration: inputs.restoration, threads: inputs.threads };
+    let mut results = packer.pack(&pieces);
+    let measured = measure(&pieces, &mut results)?;
+    let plan = plan_export(&plan_inputs(inputs, &gathered, measured, features)?)?;
+
+    let layers = store_layers(inputs, places, &plan, &pieces, &mut results, log)?;
+    for label in &plan.labels {
+        log.info(&format!("Adding label '{label}'"));
+    }
+    match &plan.default_process_type {
+        Some(process_type) => log.info(&format!("Setting default process type '{process_type}'")),
+        None => log.info("no default process type"),
+    }
+    let image = apply::store_image(places.sink, plan, &inputs.analysis.run_image, inputs.names, log)?;
+    let report = report(inputs, &image, features)?;
+    let cached = places.cache.map(|cache| cache::export_cache(inputs, cache, for_cache(inputs, &pieces, results), log));
+    Ok(Exported { image, report, layers, cached: cached.unwrap_or_default() })
+}
+
+/// What has no contents must be in the previous image; said before anything is packed.
+fn check_reuse(inputs: &ExportInputs<'_>, pieces: &[Piece<'_>]) -> Result<(), ExportError> {
+    let is_known = |id: &LayerId| {
+        let buildpacks = inputs.analysis.metadata().into_iter().flat_map(|metadata| &metadata.buildpacks);
+        let mut buildpacks = buildpacks.filter(|buildpack| buildpack.key == id.buildpack);
+        buildpacks.any(|buildpack| buildpack.layers.contains_key(&id.layer))
+    };
+    for piece in pieces.iter().filter(|piece| piece.in_image && piece.content.is_absent()) {
+        if let Role::Buildpack(id) = &piece.role
+            && !is_known(id)
+        {
+            return Err(ExportError::NothingToReuse { id: id.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// The image's pieces with what is known of their bytes; a piece that could not be packed ends the export.
+fn measure(pieces: &[Piece<'_>], results: &mut [PackResult]) -> Result<Vec<Measured>, ExportError> {
+    let mut measured = Vec::new();
+    for (piece, result) in pieces.iter().zip(results).filter(|(piece, _)| piece.in_image) {
+        let data = match std::mem::replace(result, Ok(None)) {
+            Ok(packed) => {
+                let data = packed.as_ref().map(|packed| (packed.diff_id.clone(), packed.digest.clone(), packed.size));
+                *result = Ok(packed);
+                data
+            }
+            Err(source) => return Err(ExportError::Layer { what: piece.what.clone(), source }),
+        };
+        measured.push(Measured {
+            role: piece.role.clone(),
+            what: piece.what.clone(),
+            created_by: piece.created_by.clone(),
+            file: piece.file.clone(),
+            data,
+        });
+    }
+    Ok(measured)
+}
+
+fn plan_inputs<'a>(
+    inputs: &'a ExportInputs<'_>,
+    gathered: &'a Gathered<'_>,
+    measured: Vec<Measured>,
+    features: PlatformFeatures,
+) -> Result<PlanInputs<'a>, ExportError> {
+    let created = jiff::Timestamp::from_second(inputs.created)
+        .map_err(|_| ExportError::Created { seconds: inputs.created })?
+        .to_string();
+    let buildpack = |(module, directory): &(&baler_cnb::group::GroupElement, _)| {
+        let directory: &crate::layers_directory::BuildpackDirectory = directory;
+        let store = directory.store.clone().map(|store| StoreLabel { metadata: store.metadata.into() });
+        BuildpackLayers {
+            key: module.id.clone(),
+            version: module.version.clone(),
+            layers: std::collections::BTreeMap::new(),
+            store,
+        }
+    };
+    let run_image = run_image::run_image_for_export(
+        features,
+        inputs.run,
+        inputs.stack,
+        inputs.analysis.run_image.name().given(),
+        !inputs.group.group_extensions.is_empty(),
+    );
+    Ok(PlanInputs {
+        features,
+        analysis: inputs.analysis,
+        measured,
+        buildpacks: gathered.buildpacks.iter().map(buildpack).collect(),
+        metadata: &gathered.metadata,
+        run_image,
+        labels: LabelInputs {
+            launcher: inputs.launcher,
+            project: inputs.project,
+            exec_env: inputs.exec_env,
+            legacy_bom: gathered.legacy_bom.as_ref(),
+        },
+        config: ConfigInputs {
+            layers: inputs.layers.image.to_string_lossy().into_owned(),
+            app: inputs.app.image.to_string_lossy().into_owned(),
+            platform_api: inputs.platform_api.to_string(),
+            default_process_type: inputs.default_process_type,
+            created,
+        },
+    })
+}
+
+fn store_layers(
+    inputs: &ExportInputs<'_>,
+    places: &ExportPlaces<'_>,
+    plan: &ExportPlan,
+    pieces: &[Piece<'_>],
+    results: &mut [PackResult],
+    log: &dyn Log,
+) -> Result<Vec<LayerReport>, ExportError> {
+    apply::store_base(places, &inputs.analysis.run_image)?;
+    let in_image = pieces.iter().zip(results).filter(|(piece, _)| piece.in_image);
+    let app_layers = plan.layers.iter().filter(|layer| layer.role == Role::App).count();
+    let (mut reports, mut reused_app_layers, mut seen_app_layers) = (Vec::new(), 0, 0);
+    for (planned, (piece, result)) in plan.layers.iter().zip(in_image) {
+        let is_reused = planned.outcome == LayerOutcome::Reused;
+        if planned.role == Role::App {
+            seen_app_layers += 1;
+            reused_app_layers += usize::from(is_reused);
+            if seen_app_layers == app_layers {
+                log_app_layers(log, reused_app_layers, app_layers);
+            }
+        } else {
+            let verb = if is_reused { "Reusing" } else { "Adding" };
+            log.info(&format!("{verb} layer '{}'", planned.what));
+        }
+        log.debug(&format!("Layer '{}' SHA: {}", planned.what, planned.layer.diff_id));
+        let mut packed = result.as_mut().ok().and_then(Option::as_mut);
+        apply::store_layer(places, (planned, packed.as_deref_mut()), piece.in_cache)?;
+        let (diff_id, size) = (&planned.layer.diff_id, planned.layer.descriptor.size);
+        reports.push(LayerReport::of(&planned.what, diff_id, size, planned.outcome, packed.as_deref()));
+    }
+    Ok(reports)
+}
+
+fn log_app_layers(log: &dyn Log, reused: usize, all: usize) {
+    if reused > 0 {
+        log.info(&format!("Reused {reused}/{all} app layer(s)"));
+    }
+    if reused < all {
+        log.info(&format!("Added {}/{all} app layer(s)", all - reused));
+    }
+}
+
+/// The pieces that the cache gets, in the order of the group and the layers' names.
+fn for_cache<'a, 'b>(
+    inputs: &ExportInputs<'_>,
+    pieces: &'a [Piece<'b>],
+    results: Vec<PackResult>,
+) -> Vec<(&'a Piece<'b>, PackResult)> {
+    let mut cached: Vec<_> = pieces.iter().zip(results).filter(|(piece, _)| piece.in_cache).collect();
+    let order = |piece: &Piece<'_>| match &piece.role {
+        Role::Buildpack(id) => {
+            let place = inputs.group.group.iter().position(|module| module.id == id.buildpack);
+            (place.unwrap_or(usize::MAX), id.layer.clone())
+        }
+        Role::LaunchSbom | Role::App | Role::Launcher | Role::Config | Role::ProcessTypes | Role::CacheSbom => {
+            (usize::MAX, String::new())
+        }
+    };
+    cached.sort_by_key(|(piece, _)| order(piece));
+    cached
+}
+
+fn report(inputs: &ExportInputs<'_>, image: &ResolvedImage, features: PlatformFeatures) -> Result<Report, ExportError> {
+    let build = if features.legacy_bom_files { None } else { Some(build_report(inputs)?) };
+    let digest = match image.place() {
+        Place::Store | Place::Layout(_) => image.digest().to_string(),
+    };
+    let image = ImageReport {
+        tags: inputs.names.iter().map(|name| name.given().to_owned()).collect(),
+        image_id: String::new(),
+        digest,
+        manifest_size: image.manifest().raw.len() as u64,
+    };
+    Ok(Report { build, image })
+}
+
+/// The bill of materials of the build, Platform API < 0.9.
+fn build_report(inputs: &ExportInputs<'_>) -> Result<BuildReport, ExportError> {
+    let mut report = BuildReport::default();
+    for module in &inputs.group.group {
+        let path = inputs.layers.host.join(baler_cnb::metadata::escape_id(&module.id)).join("build.toml");
+        let text = read_text(&path).map_err(ExportError::File)?.unwrap_or_default();
+        let file: BuildFile = toml::from_str(&text)
+            .map_err(|source| ExportError::BuildFile { buildpack: module.id.clone(), source: Box::new(source) })?;
+        for mut entry in file.bom {
+            let buildpack = [("id", &module.id), ("version", &module.version)];
+            let buildpack: toml::Table =
+                buildpack.into_iter().map(|(key, value)| (key.to_owned(), value.clone().into())).collect();
+            entry.insert("buildpack".to_owned(), buildpack.into());
+            report.bom.push(entry);
+        }
+    }
+    Ok(report)
+}

@@ -1,0 +1,116 @@
+//! The program `detector`.
+
+use baler_cnb::analyzed::Analyzed;
+use baler_cnb::features::PlatformFeatures;
+use baler_cnb::order::{OrderFile, SystemFile};
+
+use super::failure::{Failure, code};
+use super::{Context, Flag};
+use crate::detect::{DetectError, DetectInputs, Detection, detect};
+use crate::log::Log as _;
+use crate::target::complete;
+use crate::toml_file::{read_optional_toml, read_toml, write_toml, write_whole};
+
+/// Its flags.
+pub(super) const FLAGS: &[Flag] = &[
+    Flag::text("analyzed", "path to analyzed.toml").since(10),
+    Flag::text("app", "path to app directory"),
+    Flag::text("build-config", "path to build config directory").since(11),
+    Flag::text("buildpacks", "path to buildpacks directory"),
+    Flag::text("extensions", "path to extensions directory").since(10),
+    Flag::text("generated", "path to output directory").since(10),
+    Flag::text("group", "path to group.toml"),
+    Flag::text("layers", "path to layers directory"),
+    Flag::text("order", "path to order.toml"),
+    Flag::text("plan", "path to plan.toml"),
+    Flag::text("platform", "path to platform directory"),
+    Flag::text("run", "path to run.toml").since(12),
+    Flag::text("system", "path to system.toml").since(15),
+];
+
+/// Runs detect.
+pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
+    let settings = context.settings;
+    settings.refuse_positionals()?;
+    refuse_root()?;
+    let inputs = inputs(context)?;
+    let Detection { group, plan } = detect(&inputs, context.log).map_err(|error| failure(error, context))?;
+    write_toml(&settings.group_path(), &group).map_err(|error| Failure::new(code::FAILED, error))?;
+    // A plan without entries is an empty file: platforms check for that.
+    let written = if plan.entries.is_empty() {
+        write_whole(&settings.plan_path(), b"")
+    } else {
+        write_toml(&settings.plan_path(), &plan)
+    };
+    written.map_err(|error| Failure::new(code::FAILED, error))
+}
+
+fn inputs(context: &Context<'_>) -> Result<DetectInputs, Failure> {
+    let settings = context.settings;
+    let order: OrderFile = read_toml(&settings.order_path()).map_err(|error| Failure::new(code::FAILED, error))?;
+    let has_system = PlatformFeatures::for_api(settings.platform_api).system_buildpacks;
+    let system: Option<SystemFile> = if has_system {
+        read_optional_toml(&settings.system_path()).map_err(|error| Failure::new(code::FAILED, error))?
+    } else {
+        None
+    };
+    Ok(DetectInputs {
+        platform_api: settings.platform_api,
+        store: settings.module_store(),
+        order,
+        system: system.unwrap_or_default().system,
+        app_directory: settings.app_directory(),
+        platform_directory: settings.platform_directory(),
+        build_config_directory: settings.build_config_directory(),
+        target: target(context)?,
+        exec_env: settings.exec_env(),
+        environment: settings.environment.clone(),
+        temporary_directory: settings.temporary_directory(),
+        concurrency: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        interrupt: context.interrupt.clone(),
+    })
+}
+
+/// What the build is for: the target in analyzed.toml, completed by what the build image says.
+pub(super) fn target(context: &Context<'_>) -> Result<baler_cnb::analyzed::TargetMetadata, Failure> {
+    let path = context.settings.analyzed_path();
+    let analyzed: Option<Analyzed> = match read_optional_toml(&path) {
+        Ok(analyzed) => analyzed,
+        Err(error) => return Err(Failure::new(code::FAILED, error)),
+    };
+    if analyzed.is_none() {
+        context.log.warn(&format!("No analyzed metadata found at path '{}'", path.display()));
+    }
+    let target = analyzed.and_then(|analyzed| analyzed.run_image).and_then(|run_image| run_image.target);
+    let os_release = fs_err::read_to_string("/etc/os-release").ok();
+    Ok(complete(target, os_release.as_deref()))
+}
+
+/// Detect and build run what buildpacks bring, which must not be done as root.
+pub(super) fn refuse_root() -> Result<(), Failure> {
+    if rustix::process::getuid().is_root() {
+        return Err(Failure::new(code::FAILED, "failed to build: refusing to run as root"));
+    }
+    Ok(())
+}
+
+fn failure(error: DetectError, context: &Context<'_>) -> Failure {
+    let code = match &error {
+        DetectError::NoGroup => code::NO_GROUP,
+        DetectError::NoGroupAndErrors => code::NO_GROUP_AND_ERRORS,
+        DetectError::Api(_) => code::BUILDPACK_API,
+        DetectError::Order(_) | DetectError::TemporaryDirectory { .. } => code::FAILED,
+        DetectError::Composite { .. }
+        | DetectError::Cycle(_)
+        | DetectError::Environment(_)
+        | DetectError::Extensions(_) => code::DETECT,
+        DetectError::Interrupted => interrupted(context),
+    };
+    Failure::new(code, error)
+}
+
+/// The exit code of a program that a signal has ended, as shells give it.
+pub(super) fn interrupted(context: &Context<'_>) -> u8 {
+    let signal = context.interrupt.signal().map_or(0, rustix::process::Signal::as_raw);
+    u8::try_from(128 + signal).unwrap_or(code::FAILED)
+}

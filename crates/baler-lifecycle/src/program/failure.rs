@@ -1,0 +1,76 @@
+//! How a phase program fails: an error and an exit code.
+
+use std::error::Error;
+use std::fmt;
+
+/// Exit codes of phase programs (Platform specification, "Exit Codes").
+pub mod code {
+    /// Something failed that has no code of its own.
+    pub const FAILED: u8 = 1;
+    /// The flags are not those of the phase.
+    pub const FLAGS: u8 = 2;
+    /// The arguments cannot be used.
+    pub const ARGUMENTS: u8 = 3;
+    /// The Platform API is not supported.
+    pub const PLATFORM_API: u8 = 11;
+    /// The Buildpack API of a module is not supported.
+    pub const BUILDPACK_API: u8 = 12;
+    /// All groups failed, and no buildpack did worse than to say no.
+    pub const NO_GROUP: u8 = 20;
+    /// All groups failed, and a buildpack failed to do its work.
+    pub const NO_GROUP_AND_ERRORS: u8 = 21;
+    /// Detect failed otherwise.
+    pub const DETECT: u8 = 22;
+    /// Analyze failed.
+    pub const ANALYZE: u8 = 32;
+    /// Restore failed.
+    pub const RESTORE: u8 = 42;
+    /// A buildpack failed to build.
+    pub const BUILDPACK: u8 = 51;
+    /// Build failed otherwise.
+    pub const BUILD: u8 = 52;
+    /// Export failed.
+    pub const EXPORT: u8 = 62;
+}
+
+/// Why a phase program fails, and with which code.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl Failure {
+    /// A failure with an error.
+    pub fn new(code: u8, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { code, source: source.into() }
+    }
+
+    /// Arguments that cannot be used.
+    pub fn arguments(text: impl Into<String>) -> Self {
+        Self { code: code::ARGUMENTS, source: text.into().into() }
+    }
+
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// The error and its causes.
+    pub fn text(&self) -> String {
+        with_causes(self.source.as_ref())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(formatter)
+    }
+}
+
+/// An error and its causes, one after the other.
+pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (*cause).source());
+    let texts = std::iter::once(error.to_string()).chain(causes.map(ToString::to_string));
+    texts.map(|text| text.trim_end().to_owned()).collect::<Vec<_>>().join(": ")
+}

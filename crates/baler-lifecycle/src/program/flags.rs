@@ -1,0 +1,231 @@
+//! Flags in the style of Go programs, which platforms use to call a lifecycle.
+//!
+//! `-name value`, `-name=value`, the same with two dashes; a boolean needs `=` to be given a value; the first word that
+//! is no flag, or `--`, ends them.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+
+use baler_cnb::api::ApiVersion;
+
+/// The flags of a program.
+pub struct FlagSet {
+    pub program: &'static str,
+    pub flags: Vec<Flag>,
+}
+
+/// A flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flag {
+    pub name: &'static str,
+    pub kind: FlagKind,
+    pub description: &'static str,
+    /// The first Platform API that has it.
+    pub since: ApiVersion,
+}
+
+/// What a flag takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlagKind {
+    /// Nothing, or a value after `=`.
+    Boolean,
+    /// A value.
+    Text,
+    /// A value; each use adds one.
+    List,
+}
+
+/// The flags and words of a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parsed {
+    values: BTreeMap<&'static str, Vec<OsString>>,
+    pub positionals: Vec<OsString>,
+}
+
+/// What is wrong with the flags of a call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlagError {
+    #[error("help requested")]
+    Help,
+    #[error("flag provided but not defined: -{0}")]
+    Undefined(String),
+    #[error("flag needs an argument: -{0}")]
+    MissingValue(String),
+    #[error("bad flag syntax: {0}")]
+    Malformed(String),
+    #[error("invalid boolean value {value:?} for -{name}: parse error")]
+    NotBoolean { name: String, value: String },
+}
+
+impl Flag {
+    /// A flag without a value.
+    pub const fn boolean(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, FlagKind::Boolean, description)
+    }
+
+    /// A flag with a value.
+    pub const fn text(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, FlagKind::Text, description)
+    }
+
+    /// A flag that may be given several times.
+    pub const fn list(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, FlagKind::List, description)
+    }
+
+    const fn new(name: &'static str, kind: FlagKind, description: &'static str) -> Self {
+        Self { name, kind, description, since: ApiVersion::new(0, 7) }
+    }
+
+    /// The same flag, which Platform APIs before `0.minor` do not have.
+    #[must_use]
+    pub const fn since(self, minor: u32) -> Self {
+        Self { since: ApiVersion::new(0, minor), ..self }
+    }
+}
+
+impl Parsed {
+    /// The last value of a flag.
+    pub fn text(&self, name: &str) -> Option<&OsStr> {
+        self.values.get(name)?.last().map(OsString::as_os_str)
+    }
+
+    /// All values of a flag.
+    pub fn list(&self, name: &str) -> &[OsString] {
+        self.values.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a boolean flag is on.
+    pub fn flag(&self, name: &str) -> bool {
+        self.boolean(name).unwrap_or(false)
+    }
+
+    /// A boolean flag, if it was given.
+    pub fn boolean(&self, name: &str) -> Option<bool> {
+        self.text(name).and_then(parse_boolean)
+    }
+}
+
+/// A boolean as Go reads it.
+pub(crate) fn parse_boolean(text: &OsStr) -> Option<bool> {
+    match text.as_bytes() {
+        b"1" | b"t" | b"T" | b"TRUE" | b"true" | b"True" => Some(true),
+        b"0" | b"f" | b"F" | b"FALSE" | b"false" | b"False" => Some(false),
+        _ => None,
+    }
+}
+
+impl FlagSet {
+    /// Reads the arguments of a call.
+    pub fn parse(&self, arguments: &[OsString]) -> Result<Parsed, FlagError> {
+        let mut parsed = Parsed::default();
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let bytes = argument.as_bytes();
+            if bytes == b"--" {
+                break;
+            }
+            if bytes.len() < 2 || bytes[0] != b'-' {
+                parsed.positionals.push(argument.clone());
+                break;
+            }
+            let body = bytes.strip_prefix(b"--").unwrap_or(&bytes[1..]);
+            let (flag, value) = self.split(argument, body)?;
+            let value = match (value, flag.kind) {
+                (Some(value), FlagKind::Boolean) => checked_boolean(flag.name, value)?,
+                (None, FlagKind::Boolean) => "true".into(),
+                (Some(value), FlagKind::Text | FlagKind::List) => value.to_owned(),
+                (None, FlagKind::Text | FlagKind::List) => {
+                    rest.next().ok_or_else(|| FlagError::MissingValue(flag.name.to_owned()))?.clone()
+                }
+            };
+            parsed.values.entry(flag.name).or_default().push(value);
+        }
+        parsed.positionals.extend(rest.cloned());
+        Ok(parsed)
+    }
+
+    /// The flag and the value after its `=`.
+    fn split<'a>(&self, argument: &OsStr, body: &'a [u8]) -> Result<(Flag, Option<&'a OsStr>), FlagError> {
+        let at = body.iter().position(|byte| *byte == b'=');
+        let (name, value) = at.map_or((body, None), |at| (&body[..at], Some(OsStr::from_bytes(&body[at + 1..]))));
+        if name.is_empty() || name[0] == b'-' {
+            return Err(FlagError::Malformed(argument.to_string_lossy().into_owned()));
+        }
+        match self.flags.iter().find(|flag| flag.name.as_bytes() == name) {
+            Some(flag) => Ok((*flag, value)),
+            None if matches!(name, b"h" | b"help") => Err(FlagError::Help),
+            None => Err(FlagError::Undefined(String::from_utf8_lossy(name).into_owned())),
+        }
+    }
+
+    /// What is printed to those who ask for help.
+    pub fn usage(&self) -> String {
+        let mut flags = self.flags.clone();
+        flags.sort_by_key(|flag| flag.name);
+        let line = |flag: &Flag| {
+            let value = if flag.kind == FlagKind::Boolean { "" } else { " value" };
+            format!("  -{}{value}\n    \t{}\n", flag.name, flag.description)
+        };
+        format!("Usage of {}:\n{}", self.program, flags.iter().map(line).collect::<String>())
+    }
+}
+
+fn checked_boolean(name: &str, value: &OsStr) -> Result<OsString, FlagError> {
+    match parse_boolean(value) {
+        Some(_) => Ok(value.to_owned()),
+        None => Err(FlagError::NotBoolean { name: name.to_owned(), value: value.to_string_lossy().into_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<String, FlagError> {
+        let flags = vec![Flag::text("app", ""), Flag::boolean("daemon", ""), Flag::list("tag", "")];
+        let arguments: Vec<_> = arguments.iter().map(OsString::from).collect();
+        let parsed = FlagSet { program: "p", flags }.parse(&arguments)?;
+        let words =
+            |list: &[OsString]| list.iter().map(|word| word.to_str().unwrap().to_owned()).collect::<Vec<_>>().join(",");
+        let app = parsed.text("app").map_or("none", |app| app.to_str().unwrap());
+        Ok(format!("{app} {} {} | {}", parsed.flag("daemon"), words(parsed.list("tag")), words(&parsed.positionals)))
+    }
+
+    #[test]
+    fn flags_are_read_as_go_reads_them() {
+        let cases: [(&[&str], &str); 10] = [
+            (&[], "none false  | "),
+            (&["-app", "x", "image"], "x false  | image"),
+            (&["--app=x", "-app", "y"], "y false  | "),
+            (&["-daemon", "false"], "none true  | false"),
+            (&["-daemon=false"], "none false  | "),
+            (&["-tag", "a", "-tag=b=c"], "none false a,b=c | "),
+            (&["image", "-app", "x"], "none false  | image,-app,x"),
+            (&["-app", "-daemon"], "-daemon false  | "),
+            (&["--", "-app"], "none false  | -app"),
+            (&["-"], "none false  | -"),
+        ];
+        for (arguments, expected) in cases {
+            assert_eq!(parse(arguments).unwrap(), expected, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn other_flags_are_refused() {
+        let text = |text: &str| text.to_owned();
+        let cases: [(&[&str], FlagError); 6] = [
+            (&["-h"], FlagError::Help),
+            (&["--no-such"], FlagError::Undefined(text("no-such"))),
+            (&["-app"], FlagError::MissingValue(text("app"))),
+            (&["---app"], FlagError::Malformed(text("---app"))),
+            (&["-=x"], FlagError::Malformed(text("-=x"))),
+            (&["-daemon=maybe"], FlagError::NotBoolean { name: text("daemon"), value: text("maybe") }),
+        ];
+        for (arguments, expected) in cases {
+            assert_eq!(parse(arguments).unwrap_err(), expected, "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Builders, compared with what pack makes of the same configuration: the diffIDs of all layers that do not hold the
+//! lifecycle are equal bit for bit.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use baler_image::{Descriptor, ImageName, Sink as _, Source as _, media_type};
+use baler_layer::sink::compress;
+use baler_layer::tar::{Attributes, Owner, TarWriter};
+use baler_platform::builder::{self, CreateError, CreateRequest};
+use baler_platform::context::Context;
+use baler_platform::images::locate;
+use baler_platform::interrupt::Interrupt;
+use baler_platform::output::{Event, Level, Output};
+use baler_sandbox::{HostIds, Identity, SandboxProgram};
+use baler_store::Store;
+
+struct Silent;
+
+impl Output for Silent {
+    fn line(&self, _: Level, _: &str) {}
+    fn bytes(&self, _: &[u8]) {}
+    fn event(&self, _: &Event<'_>) {}
+}
+
+fn context<'a>(store: &'a Store, program: &Path) -> Context<'a> {
+    Context {
+        store,
+        output: &Silent,
+        interrupt: Interrupt::default(),
+        caller: Identity { uid: 1000, gid: 1000, user_name: None },
+        host_ids: HostIds::default(),
+        program: SandboxProgram::current(),
+        program_file: program.to_owned(),
+        launchers: |_| Some(b"launcher"),
+        variables: std::collections::BTreeMap::new(),
+        threads: NonZeroUsize::MIN,
+    }
+}
+
+/// A build image of one directory.
+fn put_build_image(store: &Store, env: &[&str]) {
+    let mut blob = store.begin_blob().unwrap();
+    let made = compress(NonZeroUsize::MIN, &mut blob, |output| {
+        let mut tar = TarWriter::new(output);
+        tar.directory(Path::new("/etc"), &Attributes::new(0o755, Owner::ROOT))?;
+        tar.finish().map(|_| ())
+    })
+    .unwrap();
+    blob.commit(&made.digest, made.size).unwrap();
+    let config = serde_json::json!({
+        "architecture": baler_image::Platform::host().architecture, "os": "linux", "config": {"Env": env, "User": "1000:1000"},
+        "rootfs": {"type": "layers", "diff_ids": [made.diff_id]},
+    });
+    let config = put(store, media_type::OCI_CONFIG, &config);
+    let layer = Descriptor::new(media_type::OCI_LAYER_GZIP, made.size, made.digest);
+    let manifest = serde_json::json!({"schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST, "config": config, "layers": [layer]});
+    let bytes = serde_json::to_vec(&manifest).unwrap();
+    let descriptor = Descriptor::of(media_type::OCI_MANIFEST, &bytes);
+    store.put_document(&"build".parse().unwrap(), &descriptor, &bytes).unwrap();
+}
+
+fn put(store: &Store, media_type: &str, value: &serde_json::Value) -> Descriptor {
+    let bytes = serde_json::to_vec(value).unwrap();
+    let descriptor = Descriptor::of(media_type, &bytes);
+    let mut blob = store.begin_blob().unwrap();
+    std::io::Write::write_all(&mut blob, &bytes).unwrap();
+    blob.commit(&descriptor.digest, descriptor.size).unwrap();
+    descriptor
+}
+
+const IDS: [&str; 2] = ["CNB_USER_ID=1000", "CNB_GROUP_ID=1000"];
+
+struct Fixture {
+    directory: tempfile::TempDir,
+    store: Store,
+}
+
+impl Fixture {
+    fn new(env: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("store"), SandboxProgram::current()).unwrap();
+        put_build_image(&store, env);
+        fs_err::write(directory.path().join("program"), "program").unwrap();
+        Self { directory, store }
+    }
+
+    fn create(&self, config: &str) -> Result<builder::CreatedBuilder, CreateError> {
+        let path = self.directory.path().join("builder.toml");
+        fs_err::write(&path, config).unwrap();
+        let request = CreateRequest { image: "builder".parse().unwrap(), config: path };
+        builder::create(&context(&self.store, &self.directory.path().join("program")), &request)
+    }
+}
+
+const IMAGES: &str = "[build]\nimage = \"build\"\n[run]\n[[run.images]]\nimage = \"127.0.0.1:5000/run:base\"\n\
+    mirrors = [\"127.0.0.1:5000/mirror/run:base\", \"127.0.0.1:5000/other/run:base\"]\n";
+
+#[test]
+fn layers_without_the_lifecycle_are_those_of_pack() {
+    let fixture = Fixture::new(&IDS);
+    let buildpack = fixture.directory.path().join("all");
+    fs_err::create_dir(&buildpack).unwrap();
+    let descriptor = "api = \"0.12\"\n[buildpack]\nid = \"test/all\"\nversion = \"2.0\"\n";
+    fs_err::write(buildpack.join("buildpack.toml"), descriptor).unwrap();
+    let config = format!("[[buildpacks]]\nuri = \"all\"\n[[order]]\n[[order.group]]\nid = \"test/all\"\n{IMAGES}");
+    fixture.create(&config).unwrap();
+    let name: ImageName = "builder".parse().unwrap();
+    let wanted = baler_image::Wanted::Preferably(baler_image::Platform::host());
+    let located = locate(&fixture.store, &name, &wanted).unwrap();
+    let ids: Vec<String> = located.image.layers().iter().map(|layer| layer.diff_id.hex()[..8].to_owned()).collect();
+    // Base, directories, lifecycle, buildpack, order.toml, stack.toml, run.toml, variables of the platform.
+    assert_eq!(ids.len(), 8);
+    assert_eq!(
+        [&ids[1], &ids[4], &ids[5], &ids[6], &ids[7]],
+        ["fc454e27", "6bba5b0b", "56f0c648", "415422d2", "5f70bf18"]
+    );
+    let config = located.image.config();
+    assert_eq!(config.config.working_dir, "/layers");
+    assert_eq!(config.history.len(), 8);
+    assert_eq!(config.label("io.buildpacks.stack.mixins"), Some("null"));
+    assert_eq!(config.label("io.buildpacks.buildpack.order-extensions"), Some("null"));
+    assert_eq!(config.label("io.buildpacks.extension.layers"), Some("{}"));
+    assert_eq!(located.source(&fixture.store).place(), baler_image::Place::Store);
+}
+
+#[test]
+fn a_build_image_without_a_build_user_is_refused() {
+    for (env, expected) in [
+        (&["CNB_GROUP_ID=1000"][..], "image 'build' missing required env var 'CNB_USER_ID'"),
+        (&["CNB_USER_ID=0", "CNB_GROUP_ID=1000"][..], "which is not a user or group id above 0: '0'"),
+    ] {
+        let error = Fixture::new(env).create(IMAGES).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn what_builders_cannot_have_yet_is_named() {
+    let error = Fixture::new(&IDS).create(&format!("{IMAGES}[lifecycle]\nuri = \"x\"\n")).unwrap_err();
+    assert!(matches!(error, CreateError::Unsupported { what: "a lifecycle from a URI", .. }), "{error}");
+}

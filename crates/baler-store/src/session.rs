@@ -140,6 +140,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        // Blobs without a name may be in a cache. Those that cannot be sealed are written again when they are needed.
+        let _ = self.seal();
         // Work that could not be removed stays as it is, with what says how to remove it, for who opens the store next.
         let is_work =
             |entry: io::Result<fs_err::DirEntry>| entry.map_or(true, |entry| !is_own_file(&entry.file_name()));

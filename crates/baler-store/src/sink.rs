@@ -44,8 +44,8 @@ impl Sink for Store {
 }
 
 impl Store {
-    /// Waits until all blobs that this process has written are on the disk. Naming an image does so; who relies on blobs
-    /// in another way, such as a cache with its list of roots, calls it before.
+    /// Waits until all blobs that this process has written are on the disk. Naming an image does so, and dropping the
+    /// store. Who relies on blobs in another way, such as a cache with its list of roots, may call it before.
     pub fn seal_blobs(&self) -> io::Result<()> {
         self.session()?.seal()
     }

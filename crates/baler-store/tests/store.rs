@@ -210,6 +210,16 @@ fn a_blob_that_is_not_committed_leaves_nothing() {
 }
 
 #[test]
+fn a_blob_of_a_process_that_ended_well_is_relied_on() {
+    let (_directory, store) = store();
+    let other = open(store.root());
+    let blob = put_bytes(&store, "", b"in a cache");
+    assert!(!other.has_blob(&blob.digest).unwrap());
+    drop(store);
+    assert!(other.has_blob(&blob.digest).unwrap());
+}
+
+#[test]
 fn one_blob_from_several_writers() {
     let (_directory, store) = store();
     let content = vec![9; 1 << 20];

@@ -24,13 +24,13 @@ use fs_err as fs;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Directories for a build; gone when it is dropped.
-pub struct Place {
+pub(crate) struct Place {
     directory: tempfile::TempDir,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let place = Self { directory: tempfile::tempdir().unwrap(), _alone: alone };
         for name in ["app", "layers", "platform/env", "tmp"] {
@@ -39,32 +39,32 @@ impl Place {
         place
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         path
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    pub fn script(&self, name: &str, text: &str) {
+    pub(crate) fn script(&self, name: &str, text: &str) {
         let path = self.write(name, &format!("#!/bin/sh\nset -e\n{text}\n"));
         fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
     }
 
     /// A buildpack `id` of version 1 with the API 0.10; `more` goes into the table `[buildpack]`.
-    pub fn buildpack(&self, id: &str, more: &str, detect: &str, build: &str) {
+    pub(crate) fn buildpack(&self, id: &str, more: &str, detect: &str, build: &str) {
         self.buildpack_with_api("0.10", id, more, detect, build);
     }
 
-    pub fn buildpack_with_api(&self, api: &str, id: &str, more: &str, detect: &str, build: &str) {
+    pub(crate) fn buildpack_with_api(&self, api: &str, id: &str, more: &str, detect: &str, build: &str) {
         let directory = format!("buildpacks/{}/1", id.replace('/', "_"));
         let descriptor = format!("api = \"{api}\"\n[buildpack]\nid = \"{id}\"\nversion = \"1\"\n{more}\n");
         self.write(&format!("{directory}/buildpack.toml"), &descriptor);
@@ -73,17 +73,17 @@ impl Place {
     }
 
     /// A composite buildpack; `order` is in the form of [`order`].
-    pub fn composite(&self, id: &str, groups: &[&str]) {
+    pub(crate) fn composite(&self, id: &str, groups: &[&str]) {
         let order = toml::to_string(&order(groups)).unwrap();
         let descriptor = format!("api = \"0.10\"\n[buildpack]\nid = \"{id}\"\nversion = \"1\"\n{order}");
         self.write(&format!("buildpacks/{id}/1/buildpack.toml"), &descriptor);
     }
 
-    pub fn store(&self) -> ModuleStore {
+    pub(crate) fn store(&self) -> ModuleStore {
         ModuleStore { buildpacks: self.path("buildpacks"), extensions: self.path("extensions") }
     }
 
-    pub fn detect_inputs(&self, groups: &[&str]) -> DetectInputs {
+    pub(crate) fn detect_inputs(&self, groups: &[&str]) -> DetectInputs {
         DetectInputs {
             platform_api: PlatformApi::LATEST,
             store: self.store(),
@@ -102,7 +102,7 @@ impl Place {
     }
 
     /// A build of the buildpacks `ids`, all of API 0.10; what they print goes to the file `output`.
-    pub fn build_inputs(&self, ids: &[&str], plan: &str) -> BuildInputs {
+    pub(crate) fn build_inputs(&self, ids: &[&str], plan: &str) -> BuildInputs {
         let element = |id: &&str| format!("[[group]]\nid = \"{id}\"\nversion = \"1\"\napi = \"0.10\"\n");
         let group: GroupFile = toml::from_str(&ids.iter().map(element).collect::<Vec<_>>().concat()).unwrap();
         let plan: PlanFile = toml::from_str(plan).unwrap();
@@ -125,13 +125,13 @@ impl Place {
     }
 
     /// Whether short-lived files were removed.
-    pub fn is_tidy(&self) -> bool {
+    pub(crate) fn is_tidy(&self) -> bool {
         fs::read_dir(self.path("tmp")).unwrap().next().is_none()
     }
 }
 
 /// `a b?`: a group; the version is 1.
-pub fn order(groups: &[&str]) -> OrderFile {
+pub(crate) fn order(groups: &[&str]) -> OrderFile {
     let element = |word: &str| {
         let id = word.trim_end_matches('?');
         format!("[[order.group]]\nid = \"{id}\"\nversion = \"1\"\noptional = {}\n", word.ends_with('?'))
@@ -153,11 +153,11 @@ fn environment() -> Environment {
 
 /// Keeps what is said.
 #[derive(Default)]
-pub struct Lines(Mutex<Vec<String>>);
+pub(crate) struct Lines(Mutex<Vec<String>>);
 
 impl Lines {
     /// Lines of the level `info` and above.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.0.lock().unwrap().join("\n")
     }
 }
@@ -175,7 +175,7 @@ impl Log for Lines {
 }
 
 /// An error and its causes.
-pub fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -186,7 +186,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Whether the process with this number ends soon. A zombie has ended.
-pub fn ends(pid: &str) -> bool {
+pub(crate) fn ends(pid: &str) -> bool {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while std::time::Instant::now() < deadline {
         let stat = fs::read_to_string(Path::new("/proc").join(pid.trim()).join("stat")).unwrap_or_default();
@@ -200,7 +200,7 @@ pub fn ends(pid: &str) -> bool {
 }
 
 /// Waits for a file to have contents, and returns them.
-pub fn wait_for(path: &Path) -> String {
+pub(crate) fn wait_for(path: &Path) -> String {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {
         let text = fs::read_to_string(path).unwrap_or_default();

@@ -2,18 +2,29 @@
 //!
 //! A manifest has path, mode, size, mtime, ctime and inode of each entry. Any change to a file moves its ctime, which no
 //! program can set back; so equal records mean equal content, provided the change did not happen in the same tick of the
-//! file system's clock as the record was taken. Entries that recent are looked at again after the clock has moved on.
-//! The root's own ctime is left out: moving the tree changes it.
+//! file system's clock as the record was taken. Entries that recent are looked at again after the clock has moved on;
+//! where it does not, they count as changed. The root's own ctime is left out: moving the tree changes it.
 //!
 //! Take the manifest *before* the content is read: what changes in between is then noticed by the next comparison.
 
-use std::io;
+mod clock;
+mod scan;
+
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use scan::{Recorder, Verifier};
+
+/// Begins the file; the digit is the version of the format.
+const MAGIC: &[u8; 8] = b"BALRSTM1";
 
 /// Stat records of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatManifest {
-    bytes: Vec<u8>,
+    /// Number of records.
+    count: u64,
+    /// Records in the order of the scan.
+    records: Vec<u8>,
 }
 
 /// Result of a comparison.
@@ -21,7 +32,7 @@ pub struct StatManifest {
 pub enum Comparison {
     /// Nothing differs.
     Unchanged,
-    /// At least this path (relative to the root) differs, is new, or is gone.
+    /// At least this path (relative to the root) differs, is new, or stands where something is gone.
     Changed { path: PathBuf },
 }
 
@@ -50,26 +61,63 @@ impl StatManifest {
     /// Records the tree below the directory `root`. Its parent must be writable for a moment: the clock of the file
     /// system is read from a nameless temporary file there.
     pub fn take(root: &Path) -> Result<Self, StatManifestError> {
-        todo!()
+        let mut tries = 3;
+        loop {
+            // Whatever changes from now on gets this time or a later one.
+            let mut recorder = Recorder::new(clock::read(root)?);
+            scan::scan(root, &mut recorder)?;
+            let Some(latest) = recorder.latest() else { return Ok(recorder.into_manifest()) };
+            let has_passed = clock::wait_until_after(root, latest)?;
+            if has_passed && recorder.is_settled(root)? {
+                return Ok(recorder.into_manifest());
+            }
+            tries -= 1;
+            if !has_passed || tries == 0 {
+                recorder.spoil_recent();
+                return Ok(recorder.into_manifest());
+            }
+        }
     }
 
     /// Compares with the tree that is below `root` now.
     pub fn compare(&self, root: &Path) -> Result<Comparison, StatManifestError> {
-        todo!()
+        let mut verifier = Verifier::new(&self.records);
+        scan::scan(root, &mut verifier)?;
+        Ok(match verifier.difference() {
+            None => Comparison::Unchanged,
+            Some(path) => Comparison::Changed { path },
+        })
     }
 
     /// Number of entries, the root included.
-    pub fn len(&self) -> usize {
-        todo!()
+    pub fn entries(&self) -> u64 {
+        self.count
     }
 
     /// Stores the manifest as one file, through a temporary name beside it.
     pub fn write_to(&self, path: &Path) -> Result<(), StatManifestError> {
-        todo!()
+        let write = || -> io::Result<()> {
+            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let mut file = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
+            file.write_all(MAGIC)?;
+            file.write_all(&self.count.to_le_bytes())?;
+            file.write_all(&self.records)?;
+            file.persist(path)?;
+            Ok(())
+        };
+        write().map_err(|source| StatManifestError::Write { path: path.to_owned(), source })
     }
 
     /// Reads a stored manifest.
     pub fn read_from(path: &Path) -> Result<Self, StatManifestError> {
-        todo!()
+        let open = |source| StatManifestError::Read { path: path.to_owned(), source };
+        let mut bytes = fs_err::read(path).map_err(open)?;
+        let header = bytes.first_chunk::<16>().copied();
+        let Some(header) = header.filter(|header| header.starts_with(MAGIC)) else {
+            return Err(StatManifestError::Format { path: path.to_owned() });
+        };
+        bytes.drain(..header.len());
+        let count = header.last_chunk::<8>().map_or(0, |count| u64::from_le_bytes(*count));
+        Ok(Self { count, records: bytes })
     }
 }

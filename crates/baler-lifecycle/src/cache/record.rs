@@ -51,7 +51,8 @@ impl BlobRecords {
     /// The text of the file `roots`: what the store must keep.
     pub(crate) fn roots(&self) -> String {
         let digests: std::collections::BTreeSet<_> = self.blobs.values().map(|blob| &blob.digest).collect();
-        digests.into_iter().map(|digest| format!("{digest}\n")).collect()
+        let lines: Vec<_> = digests.into_iter().map(ToString::to_string).chain([String::new()]).collect();
+        lines.join("\n")
     }
 }
 

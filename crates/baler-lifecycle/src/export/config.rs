@@ -51,7 +51,7 @@ pub(crate) fn image_config(
     let mut config = base.clone();
     config.created = Some(inputs.created.clone());
     config.history = history(base, added, &inputs.created, features);
-    config.rootfs.kind = "layers".to_owned();
+    "layers".clone_into(&mut config.rootfs.kind);
     config.rootfs.diff_ids.extend(added.iter().map(|layer| layer.diff_id.clone()));
     // Ids of the containers that the base was made in.
     config.extra.remove("container");

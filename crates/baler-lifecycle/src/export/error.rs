@@ -1,6 +1,7 @@
 //! Why an image could not be exported. Texts that people and scripts know from the reference lifecycle are kept.
 
 use baler_cnb::layer::LayerFileError;
+use baler_cnb::metadata::InvalidMetadata;
 use baler_image::{Digest, ImageName, LayerCountMismatch, SinkError, SourceError};
 use baler_layer::stat_manifest::StatManifestError;
 use baler_layer::tar::TarError;
@@ -21,7 +22,9 @@ pub enum ExportError {
     #[error("read build metadata")]
     ReadMetadata(#[source] FileError),
     #[error("read build metadata")]
-    Metadata(#[source] Box<toml::de::Error>),
+    Metadata(#[source] InvalidMetadata),
+    #[error("read build metadata")]
+    LegacyBom(#[source] Box<toml::de::Error>),
     #[error("could not read build.toml of buildpack '{buildpack}'")]
     BuildFile { buildpack: String, source: Box<toml::de::Error> },
     #[error("could not read a file of the layers directory")]

@@ -5,7 +5,7 @@ use baler_cnb::labels::{
     BUILD_METADATA, BuildLabel, BuildLabelBuildpack, BuildLabelCommand, BuildLabelLauncher, BuildLabelProcess,
     EXEC_ENV, LIFECYCLE_METADATA, LauncherGit, LauncherSource, LifecycleMetadata, PROJECT_METADATA, encode,
 };
-use baler_cnb::metadata::{GroupModule, Metadata};
+use baler_cnb::metadata::{GroupModule, LegacyBom, Metadata};
 use baler_cnb::process::Process;
 use baler_cnb::project_metadata::ProjectMetadata;
 
@@ -16,6 +16,8 @@ pub(crate) struct LabelInputs<'a> {
     pub(crate) launcher: Launcher<'a>,
     pub(crate) project: &'a ProjectMetadata,
     pub(crate) exec_env: &'a str,
+    /// Platform API < 0.9.
+    pub(crate) legacy_bom: Option<&'a LegacyBom>,
 }
 
 /// Names and values.
@@ -26,7 +28,7 @@ pub(crate) fn labels(
     inputs: &LabelInputs<'_>,
 ) -> Result<Vec<(String, String)>, ExportError> {
     let failed = |label| move |source| ExportError::Label { label, source };
-    let build = build_label(metadata, features, &inputs.launcher);
+    let build = build_label(metadata, inputs.legacy_bom, features, &inputs.launcher);
     let mut labels = vec![
         (LIFECYCLE_METADATA.to_owned(), encode(lifecycle).map_err(failed(LIFECYCLE_METADATA))?),
         (BUILD_METADATA.to_owned(), encode(&build).map_err(failed(BUILD_METADATA))?),
@@ -39,11 +41,16 @@ pub(crate) fn labels(
     Ok(labels)
 }
 
-fn build_label(metadata: &Metadata, features: PlatformFeatures, launcher: &Launcher<'_>) -> BuildLabel {
+fn build_label(
+    metadata: &Metadata,
+    legacy_bom: Option<&LegacyBom>,
+    features: PlatformFeatures,
+    launcher: &Launcher<'_>,
+) -> BuildLabel {
     let modules = |modules: &[GroupModule]| modules.iter().map(module).collect();
     let git = LauncherGit { repository: launcher.repository.to_owned(), commit: launcher.commit.to_owned() };
     BuildLabel {
-        bom: (!features.legacy_bom_files).then(|| metadata.bom.iter().cloned().map(Into::into).collect()),
+        bom: legacy_bom.map(|legacy| legacy.bom.iter().cloned().map(Into::into).collect()),
         buildpacks: modules(&metadata.buildpacks),
         extensions: modules(&metadata.extensions),
         launcher: BuildLabelLauncher { version: launcher.version.to_owned(), source: LauncherSource { git } },
@@ -86,8 +93,10 @@ mod tests {
 
     fn made(api: &str, text: &str) -> Vec<(String, String)> {
         let launcher = Launcher { bytes: b"", version: "1", repository: "r", commit: "c" };
-        let inputs = LabelInputs { launcher, project: &ProjectMetadata::default(), exec_env: "production" };
         let features = PlatformFeatures::for_api(api.parse::<PlatformApi>().unwrap());
+        let bom = LegacyBom::default();
+        let legacy_bom = (!features.legacy_bom_files).then_some(&bom);
+        let inputs = LabelInputs { launcher, project: &ProjectMetadata::default(), exec_env: "production", legacy_bom };
         labels(&LifecycleMetadata::default(), &Metadata::from_toml(text).unwrap(), features, &inputs).unwrap()
     }
 

@@ -41,7 +41,6 @@ pub use run::export;
 
 use crate::analyze::Analysis;
 use crate::cache::TreeCache;
-use crate::log::Log;
 use crate::mounted::{BuildUser, MountedDirectory};
 use crate::restore::Restoration;
 

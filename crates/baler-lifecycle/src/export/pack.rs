@@ -193,14 +193,13 @@ impl Write for Pending {
 
 /// Everything about a layer's tar that its directory does not tell.
 pub(crate) fn frame(directory: &DirectoryLayer) -> String {
-    let mut text = String::new();
-    for ancestor in &directory.ancestors {
-        let (path, Owner { uid, gid }) = (ancestor.path.display(), ancestor.owner);
-        text.push_str(&format!("{path} {:o} {uid}:{gid}\n", ancestor.mode));
-    }
-    let Owner { uid, gid } = directory.owner;
-    text.push_str(&format!("{} {uid}:{gid}", directory.path_in_image.display()));
-    text
+    let line = |path: &Path, mode: Option<u32>, Owner { uid, gid }: Owner| match mode {
+        Some(mode) => format!("{} {mode:o} {uid}:{gid}", path.display()),
+        None => format!("{} {uid}:{gid}", path.display()),
+    };
+    let above = directory.ancestors.iter().map(|ancestor| line(&ancestor.path, Some(ancestor.mode), ancestor.owner));
+    let own = line(&directory.path_in_image, None, directory.owner);
+    above.chain([own]).collect::<Vec<_>>().join("\n")
 }
 
 fn write_tar(content: &Content<'_>, output: &mut dyn Write) -> Result<(), TarError> {

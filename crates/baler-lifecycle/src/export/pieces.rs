@@ -66,7 +66,8 @@ fn buildpack_layer<'a>(
     if types.launch && types.cache && !layer.has_contents {
         return Err(ExportError::CachedWithoutContents { id: layer.id.clone() });
     }
-    if !types.launch && !(types.cache && has_cache) {
+    let in_cache = types.cache && has_cache;
+    if !types.launch && !in_cache {
         return Ok(None);
     }
     let content = if layer.has_contents {
@@ -82,7 +83,7 @@ fn buildpack_layer<'a>(
         file: file.clone(),
         content,
         in_image: types.launch,
-        in_cache: types.cache && has_cache,
+        in_cache,
     }))
 }
 

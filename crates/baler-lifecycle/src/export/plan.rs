@@ -63,14 +63,14 @@ pub(crate) struct PlannedLayer {
 }
 
 /// Decides everything about the image.
-pub(crate) fn plan_export(inputs: PlanInputs<'_>) -> Result<ExportPlan, ExportError> {
+pub(crate) fn plan_export(inputs: &PlanInputs<'_>) -> Result<ExportPlan, ExportError> {
     let base = &inputs.analysis.run_image;
     let family = base.family();
     let mut layers = Vec::new();
     for measured in &inputs.measured {
         layers.push(plan_layer(measured, inputs.analysis, family)?);
     }
-    let metadata = lifecycle_metadata(&inputs, &layers);
+    let metadata = lifecycle_metadata(inputs, &layers);
     let default_process_type = config::default_process_type(inputs.metadata, inputs.config.default_process_type)?;
     let labels = labels::labels(&metadata, inputs.metadata, inputs.features, &inputs.labels)?;
 

@@ -31,7 +31,7 @@ pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Lo
         Packer { sink: places.sink, cache: places.cache, restoration: inputs.restoration, threads: inputs.threads };
     let mut results = packer.pack(&pieces);
     let measured = measure(&pieces, &mut results)?;
-    let plan = plan_export(plan_inputs(inputs, &gathered, measured, features)?)?;
+    let plan = plan_export(&plan_inputs(inputs, &gathered, measured, features)?)?;
 
     let layers = store_layers(inputs, places, &plan, &pieces, &mut results, log)?;
     for label in &plan.labels {
@@ -120,7 +120,12 @@ fn plan_inputs<'a>(
         buildpacks: gathered.buildpacks.iter().map(buildpack).collect(),
         metadata: &gathered.metadata,
         run_image,
-        labels: LabelInputs { launcher: inputs.launcher, project: inputs.project, exec_env: inputs.exec_env },
+        labels: LabelInputs {
+            launcher: inputs.launcher,
+            project: inputs.project,
+            exec_env: inputs.exec_env,
+            legacy_bom: gathered.legacy_bom.as_ref(),
+        },
         config: ConfigInputs {
             layers: inputs.layers.image.to_string_lossy().into_owned(),
             app: inputs.app.image.to_string_lossy().into_owned(),

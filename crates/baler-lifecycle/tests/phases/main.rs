@@ -2,6 +2,8 @@
 //!
 //! diffIDs in these tests are those of the reference lifecycle for the same input.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall panic")]
+
 mod cache;
 mod export;
 mod place;

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use baler_image::{BlobWriter, Descriptor, Digest, Found, ImageName, Place, Sink, SinkError, Source, SourceError};
 
+type Document = (Descriptor, Vec<u8>);
+
 #[derive(Clone, Default)]
 pub(crate) struct Memory {
     blobs: Arc<Mutex<BTreeMap<Digest, Vec<u8>>>>,
-    names: Arc<Mutex<BTreeMap<String, (Descriptor, Vec<u8>)>>>,
+    names: Arc<Mutex<BTreeMap<String, Document>>>,
 }
 
 impl Memory {

@@ -214,12 +214,16 @@ impl Machine {
 impl Build {
     /// Writes files (path, content) below the app directory; modes 0644, directories 0755.
     pub(crate) fn app(&self, files: &[(&str, &str)]) {
-        files.iter().for_each(|(path, content)| write(&self.app.host, path, content));
+        for (path, content) in files {
+            write(&self.app.host, path, content);
+        }
     }
 
     /// Writes files below the layers directory.
     pub(crate) fn layers(&self, files: &[(&str, &str)]) {
-        files.iter().for_each(|(path, content)| write(&self.layers.host, path, content));
+        for (path, content) in files {
+            write(&self.layers.host, path, content);
+        }
     }
 
     /// The application and SBOM files that most tests of the reference have.

@@ -44,14 +44,14 @@ pub enum ExtractError {
 }
 
 /// Takes the directory out of the layer that `reader` gives.
-pub(crate) fn extract(reader: impl Read, extraction: &Extraction<'_>) -> Result<(), ExtractError> {
+pub(crate) fn extract(reader: impl Read + Send, extraction: &Extraction<'_>) -> Result<(), ExtractError> {
     let &Extraction { diff_id, path_in_image, target, scratch, owner } = extraction;
     let directory = tempfile::Builder::new()
         .prefix(".baler-unpack-")
         .tempdir_in(scratch)
         .map_err(|source| ExtractError::Scratch { path: scratch.to_owned(), source })?
         .keep();
-    let result = unpack(reader, diff_id, &directory).and_then(|()| {
+    let result = unpack(reader, diff_id, &directory, owner).and_then(|()| {
         let wanted = below(&directory, path_in_image);
         if !wanted.is_dir() {
             return Err(ExtractError::Absent { diff_id: diff_id.clone(), path: path_in_image.to_owned() });
@@ -63,8 +63,13 @@ pub(crate) fn extract(reader: impl Read, extraction: &Extraction<'_>) -> Result<
     result.and(removed)
 }
 
-fn unpack(reader: impl Read, diff_id: &Digest, directory: &Path) -> Result<(), ExtractError> {
-    let options = ApplyOptions { expected_diff_id: Some(diff_id.clone()), ..ApplyOptions::new(Owners::Record) };
+fn unpack(
+    reader: impl Read + Send,
+    diff_id: &Digest,
+    directory: &Path,
+    owner: Option<Owner>,
+) -> Result<(), ExtractError> {
+    let options = ApplyOptions { expected_diff_id: Some(diff_id.clone()), ..ApplyOptions::new(Owners::Restore(owner)) };
     apply(reader, directory, &options)
         .map(drop)
         .map_err(|source| ExtractError::Apply { diff_id: diff_id.clone(), source })

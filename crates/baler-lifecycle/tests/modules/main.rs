@@ -1,0 +1,8 @@
+//! Component tests of detect and build: real buildpacks, in shell, and the programs of these phases.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests are tests")]
+
+mod build;
+mod detect;
+mod programs;
+mod support;

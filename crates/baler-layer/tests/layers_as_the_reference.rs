@@ -1,4 +1,5 @@
 //! Layers whose diffIDs were recorded from the reference implementations: lifecycle 0.21.17 and pack 0.40.6.
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout, reason = "a test may panic and print")]
 
 mod fixture;
 

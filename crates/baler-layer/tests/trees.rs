@@ -1,4 +1,5 @@
 //! Trees are compared without being read, and moved although they are read-only.
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout, reason = "a test may panic and print")]
 
 mod fixture;
 

@@ -44,7 +44,7 @@ pub enum ExtractError {
 }
 
 /// Takes the directory out of the layer that `reader` gives.
-pub(crate) fn extract(reader: impl Read, extraction: &Extraction<'_>) -> Result<(), ExtractError> {
+pub(crate) fn extract(reader: impl Read + Send, extraction: &Extraction<'_>) -> Result<(), ExtractError> {
     let &Extraction { diff_id, path_in_image, target, scratch, owner } = extraction;
     let directory = tempfile::Builder::new()
         .prefix(".baler-unpack-")
@@ -63,7 +63,7 @@ pub(crate) fn extract(reader: impl Read, extraction: &Extraction<'_>) -> Result<
     result.and(removed)
 }
 
-fn unpack(reader: impl Read, diff_id: &Digest, directory: &Path) -> Result<(), ExtractError> {
+fn unpack(reader: impl Read + Send, diff_id: &Digest, directory: &Path) -> Result<(), ExtractError> {
     let options = ApplyOptions { expected_diff_id: Some(diff_id.clone()), ..ApplyOptions::new(Owners::Record) };
     apply(reader, directory, &options)
         .map(drop)

@@ -58,8 +58,8 @@ impl Interrupt {
     }
 
     /// Runs `wait` while signals go to `control`.
-    pub(crate) fn watch<T>(&self, control: Arc<dyn Control>, reaction: Reaction, wait: impl FnOnce() -> T) -> T {
-        self.set(Some(Watched { control: Arc::clone(&control), reaction }));
+    pub(crate) fn watch<T>(&self, control: &Arc<dyn Control>, reaction: Reaction, wait: impl FnOnce() -> T) -> T {
+        self.set(Some(Watched { control: Arc::clone(control), reaction }));
         // A signal may have come just before.
         if self.check().is_err() {
             control.kill();

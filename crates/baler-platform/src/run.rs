@@ -72,7 +72,7 @@ pub fn run(context: &Context<'_>, request: &RunRequest) -> Result<Exit, RunError
     let executor = NativeExecutor::new(context.program.clone(), id_map);
     let running = executor.start(&root, command)?;
     let control = running.control();
-    Ok(context.interrupt.watch(control, Reaction::Forward, || running.wait())?)
+    Ok(context.interrupt.watch(&control, Reaction::Forward, || running.wait())?)
 }
 
 struct Unpacked {

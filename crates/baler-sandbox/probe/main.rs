@@ -34,13 +34,14 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match arguments.as_slice() {
         [verb, name] if verb == "connect" => connect(name),
-        [lower, scratch] => hold(Path::new(lower), Path::new(scratch)),
+        [verb, lower, scratch] if verb == "try" => attempt(Path::new(lower), Path::new(scratch)),
+        [verb, lower, scratch, mark] if verb == "hold" => hold(&root(Path::new(lower), Path::new(scratch)), mark),
         _ => ExitCode::FAILURE,
     }
 }
 
-/// Runs something long, says so, and waits for it: the test kills this process.
-fn hold(lower: &Path, scratch: &Path) -> ExitCode {
+/// The executor that a program without any sub-ids has, and the build user.
+fn executor() -> (NativeExecutor, (u32, u32)) {
     let caller = Identity {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
@@ -48,10 +49,27 @@ fn hold(lower: &Path, scratch: &Path) -> ExitCode {
     };
     let host = HostIds { mappers: None::<Mappers>, ..HostIds::read(&caller, &[]).unwrap_or_default() };
     let build_user = (1000, 1001);
-    let executor = NativeExecutor::new(SandboxProgram::current(), IdMap::choose(&caller, build_user, &host));
-    let root = Root { lower: vec![lower.into()], scratch: scratch.into(), ..Root::default() };
-    let script = "sleep 4242 & sleep 4243 & sleep 4242";
-    let Ok(running) = executor.start(&root, Command::new(["/bin/sh", "-c", script], build_user)) else {
+    (NativeExecutor::new(SandboxProgram::current(), IdMap::choose(&caller, build_user, &host)), build_user)
+}
+
+fn root(lower: &Path, scratch: &Path) -> Root {
+    Root { lower: vec![lower.into()], scratch: scratch.into(), ..Root::default() }
+}
+
+/// Runs `/bin/true`, and says how that went.
+fn attempt(lower: &Path, scratch: &Path) -> ExitCode {
+    let (executor, user) = executor();
+    let outcome = executor.run(&root(lower, scratch), Command::new(["/bin/true"], user));
+    let _ = writeln!(io::stdout(), "{:?} {outcome:?}", executor.id_map.mode());
+    ExitCode::SUCCESS
+}
+
+/// Runs something long, says so, and waits for it: the test kills this process.
+fn hold(root: &Root, mark: &OsStr) -> ExitCode {
+    let (executor, user) = executor();
+    let script = "sleep $0 & sleep $0 & sleep $0".into();
+    let command = Command::new(["/bin/sh".into(), "-c".into(), script, mark.to_owned()], user);
+    let Ok(running) = executor.start(root, command) else {
         return ExitCode::FAILURE;
     };
     let _ = io::stdout().write_all(b"started\n");
@@ -82,6 +100,8 @@ fn make_root(mut input: File, arguments: &[OsString]) -> Result<(), String> {
             symlink("busybox", Path::new("bin").join(applet))?;
         }
         fs::write("usr/lib/library", "library")?;
+        fs::write("home/cnb/file", "file")?;
+        fs::create_dir_all("home/cnb/directory/deep")?;
         fs::write("bin/text", "no program")?;
         fs::set_permissions("bin/text", std::fs::Permissions::from_mode(0o755))?;
         fs::write("bin/orphan", "#!/missing/interpreter\n")?;
@@ -93,7 +113,7 @@ fn make_root(mut input: File, arguments: &[OsString]) -> Result<(), String> {
     make().map_err(|error| error.to_string())?;
     let [user, group] = arguments else { return Ok(()) };
     let number = |text: &OsString| text.to_str().and_then(|text| text.parse().ok());
-    for path in ["home/cnb", "opt/own"] {
+    for path in ["home/cnb", "home/cnb/file", "home/cnb/directory", "home/cnb/directory/deep", "opt/own"] {
         chown(path, number(user), number(group)).map_err(|error| error.to_string())?;
     }
     chown(".", Some(0), Some(0)).map_err(|error| error.to_string())

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::MemfdFlags;
 
 use crate::wire::{self, Failure, OperationRequest, Report, Request};
-use crate::{IdMap, IdMapMode, OperationError, SandboxError, SandboxProgram, refusal, remove, remove_tree};
+use crate::{
+    IdMap, IdMapMode, OperationError, RemoveError, SandboxError, SandboxProgram, refusal, remove, remove_tree,
+};
 
 /// Operations that every program has.
 pub(crate) const BUILT_IN: &[Operation] =
@@ -99,21 +101,37 @@ fn text_of(file: &mut File) -> String {
 
 /// Removes a tree whose files belong to ids of `id_map`, with whatever rights that needs. Nothing there is no error.
 pub fn remove_owned_tree(program: &SandboxProgram, id_map: &IdMap, path: &Path) -> Result<(), OperationError> {
-    match (id_map.mode(), path.parent(), path.file_name()) {
-        (IdMapMode::SubIds, Some(parent), Some(name)) if path.symlink_metadata().is_ok() => {
+    let error = match remove_tree(path) {
+        Ok(()) => return Ok(()),
+        Err(error) => error,
+    };
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if needs_ids(id_map, &error) => {
             let directory = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
             run_with_ids(program, id_map, built_in(REMOVE_TREE, directory, vec![name.to_owned()]))
         }
-        // Otherwise all of it is the caller's, or the caller is root.
-        (IdMapMode::Single | IdMapMode::Root | IdMapMode::SubIds, _, _) => Ok(remove_tree(path)?),
+        (Some(_) | None, Some(_) | None) => Err(error.into()),
     }
 }
 
 /// Empties the scratch directory of a command that was killed together with its caller; the directory stays.
 pub fn clean_scratch(program: &SandboxProgram, id_map: &IdMap, scratch: &Path) -> Result<(), OperationError> {
+    match remove::empty_directory(scratch) {
+        Ok(()) => Ok(()),
+        Err(error) if needs_ids(id_map, &error) => {
+            run_with_ids(program, id_map, built_in(EMPTY_DIRECTORY, scratch, Vec::new()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether root of the namespace may do what the caller may not. Starting a process for it takes some milliseconds, so
+/// it comes second; often there is nothing of other ids.
+fn needs_ids(id_map: &IdMap, error: &RemoveError) -> bool {
     match id_map.mode() {
-        IdMapMode::SubIds => run_with_ids(program, id_map, built_in(EMPTY_DIRECTORY, scratch, Vec::new())),
-        IdMapMode::Single | IdMapMode::Root => Ok(remove::empty_directory(scratch)?),
+        IdMapMode::SubIds => error.source.kind() == std::io::ErrorKind::PermissionDenied,
+        // All of it is the caller's, or the caller is root.
+        IdMapMode::Single | IdMapMode::Root => false,
     }
 }
 
@@ -130,6 +148,6 @@ fn empty_current(_input: File, _arguments: &[OsString]) -> Result<(), String> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn described(error: crate::RemoveError) -> String {
+fn described(error: RemoveError) -> String {
     format!("{error}: {}", error.source)
 }

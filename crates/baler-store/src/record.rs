@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use baler_image::{Descriptor, Digest, Reference};
+use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_NOW};
 use serde::{Deserialize, Serialize};
 
 use crate::disk::explain;
@@ -79,7 +80,7 @@ impl Store {
         }
     }
 
-    /// Lets `reference` point at `descriptor`.
+    /// Lets `reference` point at `descriptor`. If it does so already, only its time changes.
     pub(crate) fn write_record(
         &self,
         session: &Session,
@@ -87,6 +88,11 @@ impl Store {
         descriptor: &Descriptor,
         index_digest: Option<Digest>,
     ) -> io::Result<()> {
+        if let Ok(Some(known)) = self.image(reference)
+            && (&known.descriptor, &known.index_digest) == (descriptor, &index_digest)
+        {
+            return touch(&self.record_path(reference));
+        }
         let record = Record { name: reference.to_string(), descriptor: descriptor.clone(), index_digest };
         let bytes = serde_json::to_vec_pretty(&record).map_err(io::Error::other)?;
         let (temporary, path) = (session.fresh("record"), self.record_path(reference));
@@ -94,8 +100,7 @@ impl Store {
             let mut file = fs_err::File::create_new(&temporary)?;
             io::Write::write_all(&mut file, &bytes)?;
             file.sync_data()?;
-            fs_err::rename(&temporary, &path)?;
-            fs_err::File::open(self.images_directory())?.sync_all()
+            fs_err::rename(&temporary, &path)
         };
         write().map_err(|error| explain(error, &path))
     }
@@ -128,6 +133,12 @@ pub(crate) fn file_name(name: &str) -> String {
     }
     let start: String = escaped.trim_start_matches('.').chars().take(MAXIMUM_NAME - 80).collect();
     format!("{start}={}", Digest::of(name.as_bytes()).hex())
+}
+
+fn touch(path: &Path) -> io::Result<()> {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let times = Timestamps { last_access: now, last_modification: now };
+    rustix::fs::utimensat(rustix::fs::CWD, path, &times, AtFlags::empty()).map_err(|error| explain(error.into(), path))
 }
 
 fn read(path: &Path) -> Result<Option<StoredImage>, RecordError> {

@@ -4,10 +4,12 @@
 //! a document with all it refers to, `layer <id map>/<hex>` for an unpacked layer. All else is work under temporary
 //! names. A directory whose lock is free was left behind, and is removed by who opens the store next.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs::Permissions;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +18,7 @@ use baler_image::Digest;
 
 use crate::disk::explain;
 use crate::lock::Lock;
+use crate::record::file_name;
 
 const LOCK: &str = "lock";
 const PINS: &str = "pins";
@@ -57,7 +60,7 @@ pub(crate) struct Session {
     _lock: Lock,
     pins: Mutex<Pins>,
     /// Blobs that have their names, but may not be on the disk yet.
-    unsynchronised: Mutex<Vec<PathBuf>>,
+    unsealed: Mutex<BTreeSet<PathBuf>>,
     counter: AtomicU64,
 }
 
@@ -79,13 +82,18 @@ impl Session {
         let lock = Lock::exclusive(&directory.join(LOCK))?;
         let file = fs_err::OpenOptions::new().append(true).create_new(true).open(directory.join(PINS))?;
         let pins = Mutex::new(Pins { file, known: HashSet::new() });
-        let (counter, unsynchronised) = (AtomicU64::new(0), Mutex::default());
-        Ok(Self { directory, store_lock: store_lock.to_owned(), _lock: lock, pins, unsynchronised, counter })
+        let (counter, unsealed) = (AtomicU64::new(0), Mutex::default());
+        Ok(Self { directory, store_lock: store_lock.to_owned(), _lock: lock, pins, unsealed, counter })
     }
 
     /// A path in the session's directory that nothing else has; `purpose` is for who looks at the directory.
     pub(crate) fn fresh(&self, purpose: &str) -> PathBuf {
-        self.directory.join(format!("{purpose}-{}", self.counter.fetch_add(1, Ordering::Relaxed)))
+        self.directory.join(format!("{}-{}", file_name(purpose), self.counter.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// A file that was written in this session: by its time, the file system's clock.
+    pub(crate) fn clock(&self) -> PathBuf {
+        self.directory.join(PINS)
     }
 
     /// Pins, then does `act`, with garbage collection kept out from before until after.
@@ -101,31 +109,45 @@ impl Session {
         act()
     }
 
-    /// Notes a blob that has its name; [`Session::synchronise`] makes sure of it before an image relies on it.
-    pub(crate) fn note_unsynchronised(&self, blob: PathBuf) {
-        locked(&self.unsynchronised).push(blob);
+    /// Notes a blob that has its name, but may not be on the disk.
+    pub(crate) fn note_unsealed(&self, blob: PathBuf) {
+        locked(&self.unsealed).insert(blob);
     }
 
-    /// Waits until all blobs of this session are on the disk. Done once for an image and not for each blob, since the
-    /// kernel has written most of it by then.
-    pub(crate) fn synchronise(&self) -> io::Result<()> {
-        let blobs = std::mem::take(&mut *locked(&self.unsynchronised));
-        for blob in &blobs {
-            match fs_err::File::open(blob) {
-                Ok(file) => file.sync_data().map_err(|error| explain(error, blob))?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+    /// Whether this process has written the blob, and not sealed it yet.
+    pub(crate) fn has_unsealed(&self, blob: &Path) -> bool {
+        locked(&self.unsealed).contains(blob)
+    }
+
+    /// Waits until all blobs of this session are on the disk, and makes them read-only, which says so. Done once for an
+    /// image and not for each blob, since the kernel has written most of it by then.
+    pub(crate) fn seal(&self) -> io::Result<()> {
+        let mut unsealed = locked(&self.unsealed);
+        while let Some(blob) = unsealed.pop_first() {
+            let seal = || {
+                let file = fs_err::File::open(&blob)?;
+                file.sync_data()?;
+                file.set_permissions(Permissions::from_mode(0o444))
+            };
+            match seal() {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(explain(error, &blob)),
+                Ok(()) | Err(_) => {}
             }
         }
-        let directories: HashSet<&Path> = blobs.iter().filter_map(|blob| blob.parent()).collect();
-        directories.into_iter().try_for_each(|directory| fs_err::File::open(directory)?.sync_all())
+        Ok(())
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // What cannot be removed now is removed by who opens the store next.
-        let _ = fs_err::remove_dir_all(&self.directory);
+        // Blobs without a name may be in a cache. Those that cannot be sealed are written again when they are needed.
+        let _ = self.seal();
+        // Work that could not be removed stays as it is, with what says how to remove it, for who opens the store next.
+        let is_work =
+            |entry: io::Result<fs_err::DirEntry>| entry.map_or(true, |entry| !is_own_file(&entry.file_name()));
+        if fs_err::read_dir(&self.directory).is_ok_and(|mut entries| !entries.any(is_work)) {
+            let _ = fs_err::remove_dir_all(&self.directory);
+        }
     }
 }
 

@@ -1,15 +1,16 @@
 //! The store as a place where images are written to.
 
+use std::fs::Metadata;
 use std::io;
-use std::sync::Arc;
+use std::path::Path;
 
 use baler_image::{
-    BlobWriter, Descriptor, Digest, ImageName, Index, Manifest, Place, Reference, ResolvedImage, Sink, SinkError,
+    Algorithm, BlobWriter, Descriptor, Digest, ImageName, Index, Manifest, Place, Reference, ResolvedImage, Sink,
+    SinkError,
 };
 
 use crate::blob::{self, FileBlobWriter};
-use crate::disk::explain;
-use crate::session::Pin;
+use crate::session::{Pin, Session};
 use crate::store::Store;
 
 impl Sink for Store {
@@ -20,13 +21,8 @@ impl Sink for Store {
     /// Whoever asks is going to rely on the answer: a blob that is there is kept from garbage collection.
     fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
         let ask = || {
-            let path = blob::path(self.root(), digest);
-            self.session()?.pinned(Pin::Blob(digest.clone()), || match fs_err::metadata(&path) {
-                // A power failure may leave an empty file; that one is written again.
-                Ok(metadata) => Ok(metadata.len() > 0 || *digest == Digest::of(b"")),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-                Err(error) => Err(error),
-            })
+            let (path, session) = (blob::path(self.root(), digest), self.session()?);
+            session.pinned(Pin::Blob(digest.clone()), || Ok(reliable_size(&session, &path)?.is_some()))
         };
         ask().map_err(|source| SinkError::WriteBlob { place: Place::Store, digest: digest.clone(), source })
     }
@@ -48,18 +44,29 @@ impl Sink for Store {
 }
 
 impl Store {
+    /// Waits until all blobs that this process has written are on the disk. Naming an image does so, and dropping the
+    /// store. Who relies on blobs in another way, such as a cache with its list of roots, may call it before.
+    pub fn seal_blobs(&self) -> io::Result<()> {
+        self.session()?.seal()
+    }
+
     fn blob_writer(&self) -> io::Result<FileBlobWriter> {
         let session = self.session()?;
         let (temporary, root) = (session.fresh("blob"), self.root().to_owned());
-        let rename = move |temporary: &std::path::Path, digest: &Digest| {
+        let rename = move |temporary: &Path, digest: &Digest| {
             let path = blob::path(&root, digest);
-            if digest.algorithm() != baler_image::Algorithm::Sha256 {
+            if digest.algorithm() != Algorithm::Sha256 {
                 fs_err::create_dir_all(path.parent().unwrap_or(&root))?;
             }
-            // An existing file is replaced: it has the same bytes, or is damaged.
-            session.pinned(Pin::Blob(digest.clone()), || fs_err::rename(temporary, &path))?;
-            session.note_unsynchronised(path);
-            Ok(())
+            let size = fs_err::metadata(temporary)?.len();
+            session.pinned(Pin::Blob(digest.clone()), || {
+                if fs_err::metadata(&path).is_ok_and(|known| is_sealed(&known) && known.len() == size) {
+                    return fs_err::remove_file(temporary);
+                }
+                fs_err::rename(temporary, &path)?;
+                session.note_unsealed(path.clone());
+                Ok(())
+            })
         };
         FileBlobWriter::create(temporary, Place::Store, Box::new(rename))
     }
@@ -85,36 +92,45 @@ impl Store {
             let text = format!("the bytes of the document are not those of {}", descriptor.digest);
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, text)));
         }
+        let session = self.session().map_err(failed)?;
         for needed in needed_blobs(bytes).map_err(failed)? {
-            self.check_blob(name, &needed)?;
+            if !self.check_blob(&session, &needed).map_err(failed)? {
+                let (place, name, digest) = (Place::Store, name.clone(), needed.digest);
+                return Err(SinkError::MissingBlob { place, name, digest });
+            }
         }
         self.put_bytes(&descriptor.digest, bytes)?;
-        let session = self.session().map_err(failed)?;
-        session.synchronise().map_err(failed)?;
+        session.seal().map_err(failed)?;
         let plain = Descriptor { annotations: std::collections::BTreeMap::new(), ..descriptor.clone() };
-        self.write_record(&Arc::clone(&session), reference, &plain, index_digest).map_err(failed)
+        self.write_record(&session, reference, &plain, index_digest).map_err(failed)
     }
 
     /// Whether a blob is there in its full size. One that is not of that size is removed, so that it is written again.
-    fn check_blob(&self, name: &ImageName, needed: &Descriptor) -> Result<(), SinkError> {
+    fn check_blob(&self, session: &Session, needed: &Descriptor) -> io::Result<bool> {
         let path = blob::path(self.root(), &needed.digest);
-        let (place, digest) = (Place::Store, needed.digest.clone());
-        match fs_err::metadata(&path) {
-            Ok(metadata) if metadata.len() == needed.size => Ok(()),
-            Ok(_) => {
-                fs_err::remove_file(&path).map_err(|error| SinkError::WriteBlob {
-                    place,
-                    digest,
-                    source: explain(error, &path),
-                })?;
-                Err(SinkError::MissingBlob { place: Place::Store, name: name.clone(), digest: needed.digest.clone() })
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(SinkError::MissingBlob { place, name: name.clone(), digest })
-            }
-            Err(source) => Err(SinkError::WriteBlob { place, digest, source }),
+        match reliable_size(session, &path)? {
+            Some(size) if size == needed.size => Ok(true),
+            Some(_) => fs_err::remove_file(&path).map(|()| false),
+            None => Ok(false),
         }
     }
+}
+
+/// The size of a blob, if it is there and can be relied on.
+///
+/// A blob becomes read-only when it is on the disk. One that is not read-only was written by a process that still runs,
+/// or that was killed; a power failure may cut it off. Only who has written it relies on it, others write it again.
+fn reliable_size(session: &Session, path: &Path) -> io::Result<Option<u64>> {
+    match fs_err::metadata(path) {
+        Ok(metadata) if is_sealed(&metadata) || session.has_unsealed(path) => Ok(Some(metadata.len())),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_sealed(blob: &Metadata) -> bool {
+    blob.permissions().readonly()
 }
 
 /// The name under which the store keeps the image: a reference, whose digest, if it has one, is the image's.

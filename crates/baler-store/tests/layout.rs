@@ -1,4 +1,5 @@
 //! OCI layouts as source and sink, and from there into the store.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -10,16 +11,10 @@ use baler_image::{ImageName, ResolveError, Sink, SinkError, Source, SourceError,
 use baler_store::{CopyError, CopyEvent, Layout, LayoutError, LoadError, copy_image, load_layout};
 use support::{blob_path, list, name, put_image, put_layer, resolved, store};
 
-fn layout() -> (tempfile::TempDir, Layout) {
-    let directory = tempfile::tempdir().unwrap();
-    let layout = Layout::create_or_open(&directory.path().join("layout")).unwrap();
-    (directory, layout)
-}
-
 #[test]
 fn an_image_goes_to_a_layout_and_back() {
     let (_directory, store) = store();
-    let (_other, layout) = layout();
+    let (_other, layout) = support::layout();
     let tag = name("registry.example/app:1");
     let descriptor = put_image(&store, &tag, &["one", "two", "one"]);
     let image = resolved(&store, &tag);
@@ -54,7 +49,7 @@ fn an_image_goes_to_a_layout_and_back() {
 
 #[test]
 fn other_images_of_a_layout_stay() {
-    let (_directory, layout) = layout();
+    let (_directory, layout) = support::layout();
     let first = put_image(&layout, &layout.image_name(Some("a")), &["a"]);
     put_image(&layout, &name("registry.example/app:b"), &["b"]);
     let unnamed = put_image(&layout, &layout.image_name(None), &["c"]);
@@ -75,7 +70,7 @@ fn other_images_of_a_layout_stay() {
 
 #[test]
 fn writers_at_once_lose_nothing() {
-    let (_directory, layout) = layout();
+    let (_directory, layout) = support::layout();
     std::thread::scope(|scope| {
         for number in 0..6 {
             let root = layout.root();
@@ -133,7 +128,7 @@ fn what_is_no_layout_is_refused() {
 
 #[test]
 fn leftovers_of_killed_writers_go_and_those_of_living_ones_stay() {
-    let (_directory, layout) = layout();
+    let (_directory, layout) = support::layout();
     let writer = layout.begin_blob().unwrap();
     fs_err::write(layout.root().join(".baler-dead"), "x").unwrap();
     Layout::create_or_open(layout.root()).unwrap();
@@ -144,7 +139,7 @@ fn leftovers_of_killed_writers_go_and_those_of_living_ones_stay() {
 
 #[test]
 fn a_layout_can_be_the_platforms_of_one_image() {
-    let (_directory, layout) = layout();
+    let (_directory, layout) = support::layout();
     let entries: Vec<_> = ["amd64", "arm64"]
         .iter()
         .map(|architecture| {
@@ -166,7 +161,7 @@ fn a_layout_can_be_the_platforms_of_one_image() {
 #[test]
 fn a_layout_is_loaded_into_the_store() {
     let (_directory, store) = store();
-    let (_other, layout) = layout();
+    let (_other, layout) = support::layout();
     assert!(matches!(load_layout(&store, &layout, None, &|_| ()), Err(LoadError::Empty)));
     let amd64 = put_image(&layout, &layout.image_name(Some("docker.io/library/base:1")), &["x"]);
     let app = name("registry.example/app:2");
@@ -192,7 +187,7 @@ fn a_layout_is_loaded_into_the_store() {
 #[test]
 fn a_damaged_blob_is_not_copied() {
     let (_directory, store) = store();
-    let (_other, layout) = layout();
+    let (_other, layout) = support::layout();
     let layer = put_layer(&layout, &[("file", "x")]);
     let (descriptor, bytes) = support::manifest(&layout, "amd64", std::slice::from_ref(&layer));
     layout.put_document(&layout.image_name(None), &descriptor, &bytes).unwrap();

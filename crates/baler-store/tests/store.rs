@@ -1,4 +1,5 @@
 //! Opening a store, images by name, blobs by digest.
+#![allow(clippy::unwrap_used)]
 
 mod support;
 
@@ -6,10 +7,10 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use baler_image::{Descriptor, Digest, Reference, Sink, SinkError, Source, SourceError, media_type};
+use baler_image::{Descriptor, Digest, Manifest, Reference, Sink, SinkError, Source, SourceError, media_type};
 use baler_sandbox::SandboxProgram;
 use baler_store::{OpenError, Store};
-use support::{blob_path, list, name, open, put_bytes, put_image, put_layer, resolved, store};
+use support::{blob_path, damage, list, name, open, put_bytes, put_image, put_layer, resolved, store};
 
 fn open_error(root: &Path) -> OpenError {
     Store::open(root, SandboxProgram::current()).err().expect("the store opens")
@@ -137,19 +138,25 @@ fn an_image_is_named_only_when_its_blobs_are_there() {
     let layer = put_layer(&store, &[("file", "x")]);
     let (descriptor, bytes) = support::manifest(&store, "amd64", std::slice::from_ref(&layer));
     let path = blob_path(store.root(), &layer.descriptor.digest);
-    // As after a power failure: the name is there, the bytes are not.
-    for content in [Some("half"), None] {
-        match content {
-            Some(content) => fs_err::write(&path, content).unwrap(),
-            None => assert!(!path.exists(), "a damaged blob is removed"),
-        }
-        let result = store.put_document(&name("app"), &descriptor, &bytes);
+    let other = open(store.root());
+    let missing = |sink: &Store| {
+        let result = sink.put_document(&name("app"), &descriptor, &bytes);
         let Err(SinkError::MissingBlob { digest, .. }) = result else { panic!("{result:?}") };
-        assert_eq!(digest, layer.descriptor.digest);
-        assert!(store.find(&name("app")).unwrap().is_none());
-    }
+        assert!(sink.find(&name("app")).unwrap().is_none());
+        digest
+    };
+    // What another process has written, but not named yet, is not relied on: a power failure may cut it off.
+    assert!(store.has_blob(&layer.descriptor.digest).unwrap());
+    assert!(!other.has_blob(&layer.descriptor.digest).unwrap());
+    assert_eq!(missing(&other), serde_json::from_slice::<Manifest>(&bytes).unwrap().config.digest);
+    // A blob of another size is removed, so that it can be written again.
+    damage(&path, b"half");
+    assert_eq!(missing(&store), layer.descriptor.digest);
+    assert!(!path.exists());
+    assert_eq!(missing(&store), layer.descriptor.digest);
     assert_eq!(put_layer(&store, &[("file", "x")]), layer);
     store.put_document(&name("app"), &descriptor, &bytes).unwrap();
+    assert!(other.has_blob(&layer.descriptor.digest).unwrap());
     let result = store.put_document(&name("app"), &descriptor, b"{}");
     assert!(matches!(result, Err(SinkError::WriteImage { .. })), "{result:?}");
 }
@@ -166,7 +173,7 @@ fn damaged_blobs_are_noticed_before_their_last_byte() {
 
     let mut damaged = content.clone();
     damaged[299_999] = 8;
-    fs_err::write(&path, &damaged).unwrap();
+    damage(&path, &damaged);
     let mut exact = vec![0; content.len()];
     let error = store.blob(&descriptor).unwrap().read_exact(&mut exact).unwrap_err();
     match error.downcast::<SourceError>().unwrap() {
@@ -177,7 +184,7 @@ fn damaged_blobs_are_noticed_before_their_last_byte() {
     }
     assert!(matches!(store.document(&descriptor), Err(SourceError::Corrupt { .. })));
 
-    fs_err::write(&path, "short").unwrap();
+    damage(&path, b"short");
     assert!(matches!(store.blob(&descriptor).err(), Some(SourceError::WrongSize { found: 5, .. })));
     fs_err::remove_file(&path).unwrap();
     assert!(matches!(store.blob(&descriptor).err(), Some(SourceError::AbsentBlob { .. })));
@@ -200,6 +207,16 @@ fn a_blob_that_is_not_committed_leaves_nothing() {
     let root = store.root().to_owned();
     drop(store);
     assert!(list(&root.join("tmp")).is_empty());
+}
+
+#[test]
+fn a_blob_of_a_process_that_ended_well_is_relied_on() {
+    let (_directory, store) = store();
+    let other = open(store.root());
+    let blob = put_bytes(&store, "", b"in a cache");
+    assert!(!other.has_blob(&blob.digest).unwrap());
+    drop(store);
+    assert!(other.has_blob(&blob.digest).unwrap());
 }
 
 #[test]

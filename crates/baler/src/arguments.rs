@@ -16,32 +16,33 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
         Images live in the store: $BALER_HOME, else the `baler` directory of the XDG data directory.",
     disable_help_subcommand = true
 )]
-pub struct Arguments {
+pub(crate) struct Arguments {
     #[command(flatten)]
-    pub global: GlobalArguments,
+    pub(crate) global: GlobalArguments,
     #[command(subcommand)]
-    pub command: CommandArguments,
+    pub(crate) command: CommandArguments,
 }
 
 /// Flags of every command.
 #[derive(Debug, Args)]
-pub struct GlobalArguments {
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
+pub(crate) struct GlobalArguments {
     /// Say only what is wrong, and the result
     #[arg(short, long, global = true)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Say more
     #[arg(short, long, global = true)]
-    pub verbose: bool,
+    pub(crate) verbose: bool,
     /// Use no colour
     #[arg(long, global = true)]
-    pub no_color: bool,
+    pub(crate) no_color: bool,
     /// Put the time before each line
     #[arg(long, global = true)]
-    pub timestamps: bool,
+    pub(crate) timestamps: bool,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum CommandArguments {
+pub(crate) enum CommandArguments {
     /// Build an image from application source
     Build(BuildArguments),
     /// Make builders
@@ -68,56 +69,56 @@ pub enum CommandArguments {
     baler build my-app -B my-builder -e BP_NODE_VERSION=20 --timings\n  \
     baler build oci:out:1.0 -B my-builder --creation-time now\n\n\
     The image name is a name in the local store, or oci:PATH[:TAG] for an OCI layout directory.")]
-pub struct BuildArguments {
+pub(crate) struct BuildArguments {
     /// The image to build: a name, or oci:PATH[:TAG]
     #[arg(value_name = "IMAGE")]
-    pub image: String,
+    pub(crate) image: String,
     /// Builder: a name in the store, or oci:PATH
     #[arg(short = 'B', long, value_name = "BUILDER")]
-    pub builder: Option<String>,
+    pub(crate) builder: Option<String>,
     /// Application directory
     #[arg(short, long, value_name = "DIR", default_value = ".", hide_default_value = true)]
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Buildpack instead of those of the builder's order: a directory, or the ID[@VERSION] of one in the builder (repeatable)
     #[arg(short, long, value_name = "BUILDPACK", value_delimiter = ',')]
-    pub buildpack: Vec<String>,
+    pub(crate) buildpack: Vec<String>,
     /// Variable for the build: NAME=VALUE, or NAME to take it from the environment (repeatable)
     #[arg(short, long, value_name = "NAME[=VALUE]")]
-    pub env: Vec<String>,
+    pub(crate) env: Vec<String>,
     /// File with variables, one NAME[=VALUE] a line (repeatable)
     #[arg(long, value_name = "FILE")]
-    pub env_file: Vec<PathBuf>,
+    pub(crate) env_file: Vec<PathBuf>,
     /// Run image instead of the builder's
     #[arg(long, value_name = "IMAGE")]
-    pub run_image: Option<String>,
+    pub(crate) run_image: Option<String>,
     /// Platform to build for, such as linux/amd64; the builder's where left out
     #[arg(long, value_name = "OS/ARCH")]
-    pub platform: Option<String>,
+    pub(crate) platform: Option<String>,
     /// Forget what earlier builds cached
     #[arg(long)]
-    pub clear_cache: bool,
+    pub(crate) clear_cache: bool,
     /// Process type that the image starts by itself
     #[arg(short = 'D', long, value_name = "TYPE")]
-    pub default_process: Option<String>,
+    pub(crate) default_process: Option<String>,
     /// Creation time of the image: `now` or seconds since 1970; a constant where left out
     #[arg(long, value_name = "TIME")]
-    pub creation_time: Option<String>,
+    pub(crate) creation_time: Option<String>,
     /// Network of detect and build
     #[arg(long, value_enum, default_value_t)]
-    pub network: NetworkArgument,
+    pub(crate) network: NetworkArgument,
     /// Certificate authorities that the build trusts: host, image, or a PEM file
     #[arg(long, value_name = "host|image|FILE", default_value = "host")]
-    pub ca_certificates: String,
+    pub(crate) ca_certificates: String,
     /// Compress with this many threads; as many as there are processors where left out
     #[arg(long, value_name = "N")]
-    pub threads: Option<std::num::NonZeroUsize>,
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
     /// Show how long each phase took
     #[arg(long)]
-    pub timings: bool,
+    pub(crate) timings: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub enum NetworkArgument {
+pub(crate) enum NetworkArgument {
     /// The host's
     #[default]
     Host,
@@ -126,19 +127,19 @@ pub enum NetworkArgument {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum BuilderArguments {
+pub(crate) enum BuilderArguments {
     /// Make a builder from a builder.toml
     Create(BuilderCreateArguments),
 }
 
 #[derive(Debug, Args)]
-pub struct BuilderCreateArguments {
+pub(crate) struct BuilderCreateArguments {
     /// The builder to make: a name in the store, or oci:PATH[:TAG]
     #[arg(value_name = "BUILDER")]
-    pub image: String,
+    pub(crate) image: String,
     /// The builder.toml
     #[arg(short, long, value_name = "FILE")]
-    pub config: PathBuf,
+    pub(crate) config: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -146,82 +147,82 @@ pub struct BuilderCreateArguments {
     baler run my-app\n  \
     baler run my-app --process worker -e LOG=debug -- --once\n\n\
     The image runs on the host's network, as the user that it names. Ctrl-C ends it.")]
-pub struct RunArguments {
+pub(crate) struct RunArguments {
     /// The image: a name in the store, or oci:PATH
     #[arg(value_name = "IMAGE")]
-    pub image: String,
+    pub(crate) image: String,
     /// Process type to start instead of the default one
     #[arg(long, value_name = "TYPE")]
-    pub process: Option<String>,
+    pub(crate) process: Option<String>,
     /// Variable: NAME=VALUE, or NAME to take it from the environment (repeatable)
     #[arg(short, long, value_name = "NAME[=VALUE]")]
-    pub env: Vec<String>,
+    pub(crate) env: Vec<String>,
     /// Program to start instead of the image's entry point
     #[arg(long, value_name = "PROGRAM")]
-    pub entrypoint: Option<String>,
+    pub(crate) entrypoint: Option<String>,
     /// Arguments for the process
     #[arg(last = true, value_name = "ARGS")]
-    pub arguments: Vec<String>,
+    pub(crate) arguments: Vec<String>,
 }
 
 #[derive(Debug, Args)]
-pub struct ImagesArguments {
+pub(crate) struct ImagesArguments {
     /// How to write the list
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: ListFormat,
+    pub(crate) output: ListFormat,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub enum ListFormat {
+pub(crate) enum ListFormat {
     #[default]
     Table,
     Json,
 }
 
 #[derive(Debug, Args)]
-pub struct InspectArguments {
+pub(crate) struct InspectArguments {
     /// The image: a name in the store, or oci:PATH
     #[arg(value_name = "IMAGE")]
-    pub image: String,
+    pub(crate) image: String,
     /// How to write it
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: InspectFormat,
+    pub(crate) output: InspectFormat,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub enum InspectFormat {
+pub(crate) enum InspectFormat {
     #[default]
     HumanReadable,
     Json,
 }
 
 #[derive(Debug, Args)]
-pub struct RemoveArguments {
+pub(crate) struct RemoveArguments {
     /// The images
     #[arg(value_name = "IMAGE", required_unless_present = "all", conflicts_with = "all")]
-    pub images: Vec<String>,
+    pub(crate) images: Vec<String>,
     /// All images
     #[arg(long)]
-    pub all: bool,
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Args)]
-pub struct LoadArguments {
+pub(crate) struct LoadArguments {
     /// Directory with an OCI layout
     #[arg(value_name = "DIR")]
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Name for the image, where the layout holds only one
     #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  baler save my-app | docker load")]
-pub struct SaveArguments {
+pub(crate) struct SaveArguments {
     /// The image: a name in the store, or oci:PATH
     #[arg(value_name = "IMAGE")]
-    pub image: String,
+    pub(crate) image: String,
     /// File to write; standard output where left out
     #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    pub(crate) output: Option<PathBuf>,
 }

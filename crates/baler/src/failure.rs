@@ -11,10 +11,10 @@ use baler_store::OpenError;
 /// No builder was named: the message is not an error line in pack, and the code is 2.
 #[derive(Debug, thiserror::Error)]
 #[error("no builder was named")]
-pub struct NoBuilder;
+pub(crate) struct NoBuilder;
 
 /// The exit code.
-pub fn exit_code(error: &anyhow::Error) -> u8 {
+pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     let is = |found: bool, code| found.then_some(code);
     is(find::<NoBuilder>(error).is_some(), 2).or(is(find::<Interrupted>(error).is_some(), 130)).unwrap_or(1)
 }
@@ -24,7 +24,7 @@ fn find<T: std::error::Error + 'static>(error: &anyhow::Error) -> Option<&T> {
 }
 
 /// Facts that do not fit into the message.
-pub fn details(error: &anyhow::Error) -> Vec<String> {
+pub(crate) fn details(error: &anyhow::Error) -> Vec<String> {
     let mut details = Vec::new();
     if let Some(ResolveError::NoPlatform { has, index_digest, .. }) = find(error) {
         let list = has.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -41,7 +41,7 @@ pub fn details(error: &anyhow::Error) -> Vec<String> {
 }
 
 /// What the person can do next.
-pub fn hints(error: &anyhow::Error) -> Vec<String> {
+pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     let mut hints = Vec::new();
     match find::<ResolveError>(error) {
         Some(ResolveError::NotFound { .. }) => {

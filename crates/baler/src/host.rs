@@ -13,15 +13,15 @@ use baler_store::Store;
 use crate::output::Console;
 
 /// The process's surroundings, read once.
-pub struct Host {
-    pub variables: BTreeMap<String, String>,
+pub(crate) struct Host {
+    pub(crate) variables: BTreeMap<String, String>,
     store: Store,
     interrupt: Interrupt,
 }
 
 impl Host {
     /// Opens the store and begins to listen to signals.
-    pub fn open() -> anyhow::Result<Self> {
+    pub(crate) fn open() -> anyhow::Result<Self> {
         // Variables that are not UTF-8 have no part in anything that Baler does.
         let variables: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -33,17 +33,21 @@ impl Host {
         Ok(Self { variables, store, interrupt })
     }
 
-    pub fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
     /// A variable of the process.
-    pub fn variable(&self, name: &str) -> Option<String> {
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
         self.variables.get(name).cloned()
     }
 
     /// What commands work with.
-    pub fn context<'a>(&'a self, console: &'a Console, threads: Option<NonZeroUsize>) -> anyhow::Result<Context<'a>> {
+    pub(crate) fn context<'a>(
+        &'a self,
+        console: &'a Console,
+        threads: Option<NonZeroUsize>,
+    ) -> anyhow::Result<Context<'a>> {
         let caller = identity();
         let path: Vec<PathBuf> =
             std::env::split_paths(self.variables.get("PATH").map_or("/usr/bin:/bin", String::as_str)).collect();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::failure;
 
 /// The text after `ERROR: `.
-pub fn text(error: &anyhow::Error) -> String {
+pub(crate) fn text(error: &anyhow::Error) -> String {
     let mut text = one_line(error);
     for detail in failure::details(error) {
         push(&mut text, format_args!("\n  {detail}"));

@@ -12,7 +12,7 @@ use signal_hook::iterator::Signals;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Hands signals to `interrupt` from now on.
-pub fn listen(interrupt: Interrupt) -> io::Result<()> {
+pub(crate) fn listen(interrupt: Interrupt) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for number in signals.forever() {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use baler_image::Digest;
 
+use crate::tar::ReadError;
+
 /// A layer could not be applied.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,7 +38,20 @@ pub enum ApplyError {
     /// The target is missing or no directory.
     #[error("could not open directory {}", path.display())]
     OpenTarget { path: PathBuf, source: io::Error },
+    /// No thread could be started.
+    #[error("could not start a thread to read the layer")]
+    Thread { source: io::Error },
     /// An entry could not be made.
     #[error("could not {operation} {}", path.display())]
     Entry { operation: &'static str, path: PathBuf, source: io::Error },
+}
+
+impl From<ReadError> for ApplyError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Read { source } => Self::Read { source },
+            ReadError::Malformed { reason, offset } => Self::Malformed { reason, offset },
+            ReadError::TooLong { maximum } => Self::TooManyBytes { maximum },
+        }
+    }
 }

@@ -5,16 +5,24 @@
 //! applied or only recorded, as [`Owners`] says. Refused: names that leave the target, hard links to what the layer does
 //! not have, too many entries, too many bytes, a tar of another diffID than expected, zstd (until it is supported).
 
+mod attributes;
 mod error;
+mod place;
+mod remove;
+mod stream;
+mod unpack;
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::mpsc::{channel, sync_channel};
 
 use baler_image::Digest;
 
 pub use error::ApplyError;
 
 use crate::ownership::OwnershipIndex;
+use crate::tar::TarReader;
+use unpack::Unpacker;
 
 /// What happens to the owners in the headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +73,45 @@ pub struct Applied {
 /// Applies the layer in `reader` (tar, or gzip of any number of members) to the empty directory `target`.
 ///
 /// After an error the directory holds a part of the layer and is to be removed.
-pub fn apply(reader: impl Read, target: &Path, options: &ApplyOptions) -> Result<Applied, ApplyError> {
-    todo!()
+pub fn apply(reader: impl Read + Send, target: &Path, options: &ApplyOptions) -> Result<Applied, ApplyError> {
+    let tar = stream::decompressed(reader)?;
+    let (to_unpack, filled) = sync_channel(stream::CHUNKS);
+    let (to_fill, emptied) = channel();
+    let mut unpacker = Unpacker::new(target, options.owners)?;
+    std::thread::scope(|scope| {
+        let pump = std::thread::Builder::new()
+            .name("layer".to_owned())
+            .spawn_scoped(scope, move || stream::pump(tar, &to_unpack, &emptied))
+            .map_err(|source| ApplyError::Thread { source })?;
+        let chunks = stream::Chunks::new(filled, to_fill);
+        // Dropped at its end or at an error, which ends the other thread.
+        let (entries, bytes) = unpack_all(&mut unpacker, chunks, options)?;
+        let diff_id = pump.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        if let Some(expected) = options.expected_diff_id.clone().filter(|expected| *expected != diff_id) {
+            return Err(ApplyError::OtherDiffId { expected, found: diff_id });
+        }
+        let Unpacker { index, skipped_devices, skipped_attributes, .. } = unpacker;
+        Ok(Applied { diff_id, entries, bytes, skipped_devices, skipped_attributes, writable: index })
+    })
+}
+
+/// Number of entries and bytes.
+fn unpack_all(
+    unpacker: &mut Unpacker,
+    chunks: stream::Chunks,
+    options: &ApplyOptions,
+) -> Result<(u64, u64), ApplyError> {
+    let mut tar = TarReader::new(chunks, options.maximum_bytes);
+    let mut entries = 0;
+    while let Some(entry) = tar.next_entry()? {
+        entries += 1;
+        if entries > options.maximum_entries {
+            return Err(ApplyError::TooManyEntries { maximum: options.maximum_entries });
+        }
+        unpacker.entry(entry, &mut tar)?;
+    }
+    // The digest is about everything, also what stands after the end mark.
+    let bytes = tar.finish()?;
+    unpacker.finish()?;
+    Ok((entries, bytes))
 }

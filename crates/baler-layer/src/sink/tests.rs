@@ -73,9 +73,10 @@ enum TestError {
 
 #[test]
 fn an_error_of_the_producer_is_returned() {
+    let block = vec![0; BLOCK_SIZE];
     for blocks in [0, 1, 20] {
         let result = compress(NonZeroUsize::MIN, &mut io::sink(), |tar| {
-            (0..blocks).try_for_each(|_| tar.write_all(&[0; BLOCK_SIZE]))?;
+            (0..blocks).try_for_each(|_| tar.write_all(&block))?;
             Err(TestError::GaveUp)
         });
         assert!(matches!(result, Err(TestError::GaveUp)));

@@ -179,7 +179,7 @@ pub(super) fn scan(root: &Path, visitor: &mut dyn Visitor) -> Result<(), StatMan
         return Ok(());
     }
     let mut scan = Scan { path: Vec::new(), visitor };
-    match scan.below(directory, 1) {
+    match scan.below(directory.as_fd(), 1) {
         Ok(_) => Ok(()),
         Err(source) => Err(StatManifestError::Walk { path: root.join(OsStr::from_bytes(&scan.path)), source }),
     }
@@ -192,22 +192,22 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     /// Whether to go on. After an error the path is that of what failed.
-    fn below(&mut self, directory: OwnedFd, depth: u16) -> io::Result<bool> {
-        let names = sorted_names(directory.as_fd())?;
+    fn below(&mut self, directory: BorrowedFd<'_>, depth: u16) -> io::Result<bool> {
+        let names = sorted_names(directory)?;
         for name in names {
             let length = self.path.len();
             if length > 0 {
                 self.path.push(b'/');
             }
             self.path.extend_from_slice(name.as_bytes());
-            let stat = statat(&directory, &*name, AtFlags::SYMLINK_NOFOLLOW)?;
+            let stat = statat(directory, &*name, AtFlags::SYMLINK_NOFOLLOW)?;
             let entry = Entry { path: &self.path, depth, name: name.as_bytes(), stat };
             if !self.visitor.visit(&entry) {
                 return Ok(false);
             }
             if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-                let child = open_directory(directory.as_fd(), &*name)?;
-                if !self.below(child, depth.checked_add(1).ok_or(Errno::NAMETOOLONG)?)? {
+                let child = open_directory(directory, &*name)?;
+                if !self.below(child.as_fd(), depth.checked_add(1).ok_or(Errno::NAMETOOLONG)?)? {
                     return Ok(false);
                 }
             }

@@ -6,31 +6,31 @@ use std::io::Write as _;
 use super::pax;
 
 /// Size of a tar block.
-pub const BLOCK_SIZE: usize = 512;
+pub(super) const BLOCK_SIZE: usize = 512;
 
 const NAME_SIZE: usize = 100;
 const PREFIX_SIZE: usize = 155;
 
 /// Offset and length of a field in a header block.
-type Field = (usize, usize);
+pub(super) type Field = (usize, usize);
 
-const NAME: Field = (0, NAME_SIZE);
-const MODE: Field = (100, 8);
-const UID: Field = (108, 8);
-const GID: Field = (116, 8);
-const SIZE: Field = (124, 12);
-const MTIME: Field = (136, 12);
-const CHECKSUM: Field = (148, 8);
-const TYPE_FLAG: usize = 156;
-const LINK_NAME: Field = (157, NAME_SIZE);
-const MAGIC: Field = (257, 8);
+pub(super) const NAME: Field = (0, NAME_SIZE);
+pub(super) const MODE: Field = (100, 8);
+pub(super) const UID: Field = (108, 8);
+pub(super) const GID: Field = (116, 8);
+pub(super) const SIZE: Field = (124, 12);
+pub(super) const MTIME: Field = (136, 12);
+pub(super) const CHECKSUM: Field = (148, 8);
+pub(super) const TYPE_FLAG: usize = 156;
+pub(super) const LINK_NAME: Field = (157, NAME_SIZE);
+pub(super) const MAGIC: Field = (257, 8);
 const DEVICE_MAJOR: Field = (329, 8);
 const DEVICE_MINOR: Field = (337, 8);
-const PREFIX: Field = (345, PREFIX_SIZE);
+pub(super) const PREFIX: Field = (345, PREFIX_SIZE);
 
 /// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     File,
     HardLink,
     Symlink,
@@ -56,7 +56,7 @@ impl Kind {
 
 /// Everything a header says. Owner names are always empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header<'a> {
+pub(super) struct Header<'a> {
     pub kind: Kind,
     pub path: &'a [u8],
     /// Target of a link, else empty.
@@ -72,12 +72,12 @@ pub struct Header<'a> {
 
 impl Header<'_> {
     /// The header blocks: one, or three and more where PAX records are needed.
-    pub fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let split = split_path(self.path);
         let path_fits = split.is_some() || fits_text(self.path, NAME_SIZE);
         let mut records = Vec::new();
         // In the order of the keys. A path that was split is recorded too, if anything else needs records.
-        self.number_record(&mut records, "gid", GID, self.gid);
+        push_number(&mut records, "gid", GID, self.gid);
         if !fits_text(self.link, NAME_SIZE) {
             pax::push_record(&mut records, "linkpath", self.link);
         }
@@ -88,8 +88,8 @@ impl Header<'_> {
         if !path_fits || (others && !fits_text(self.path, NAME_SIZE)) {
             pax::push_record(&mut records, "path", self.path);
         }
-        self.number_record(&mut records, "size", SIZE, self.size);
-        self.number_record(&mut records, "uid", UID, self.uid);
+        push_number(&mut records, "size", SIZE, self.size);
+        push_number(&mut records, "uid", UID, self.uid);
         if records.is_empty() {
             let (prefix, name) = split.unwrap_or((b"", self.path));
             return self.main_block(prefix, name, self.link).to_vec();
@@ -97,12 +97,6 @@ impl Header<'_> {
         let mut blocks = extended_header(self.path, &records);
         blocks.extend_from_slice(&self.main_block(b"", &ascii(self.path), &ascii(self.link)));
         blocks
-    }
-
-    fn number_record(&self, records: &mut Vec<u8>, key: &str, field: Field, value: u64) {
-        if !fits_octal(field.1, value) {
-            pax::push_record(records, key, value.to_string().as_bytes());
-        }
     }
 
     fn main_block(&self, prefix: &[u8], name: &[u8], link: &[u8]) -> [u8; BLOCK_SIZE] {
@@ -120,6 +114,13 @@ impl Header<'_> {
         put_text(&mut block, PREFIX, prefix);
         seal(&mut block);
         block
+    }
+}
+
+/// Records a number that does not fit into its field.
+fn push_number(records: &mut Vec<u8>, key: &str, field: Field, value: u64) {
+    if !fits_octal(field.1, value) {
+        pax::push_record(records, key, value.to_string().as_bytes());
     }
 }
 
@@ -221,7 +222,7 @@ fn seal(block: &mut [u8; BLOCK_SIZE]) {
 }
 
 /// Sum of all bytes, the checksum field taken as spaces.
-fn block_sum(block: &[u8; BLOCK_SIZE]) -> u64 {
+pub(super) fn block_sum(block: &[u8; BLOCK_SIZE]) -> u64 {
     let field = CHECKSUM.0..CHECKSUM.0 + CHECKSUM.1;
     let counted = |(index, byte): (usize, &u8)| if field.contains(&index) { 32 } else { u64::from(*byte) };
     block.iter().enumerate().map(counted).sum()

@@ -7,7 +7,10 @@
 mod error;
 mod header;
 mod pax;
+mod raw;
+mod reader;
 mod writer;
 
 pub use error::TarError;
+pub use reader::{Entry, EntryKind, ReadError, TarReader, Time};
 pub use writer::{Attributes, Owner, SpecialFile, TarWriter};

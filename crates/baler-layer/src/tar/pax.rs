@@ -1,7 +1,7 @@
 //! PAX records: `<length> <key>=<value>\n`, the length counting itself.
 
 /// Appends a record. Values are bytes as they are: a name that is not UTF-8 is recorded unchanged, as Go does.
-pub fn push_record(records: &mut Vec<u8>, key: &str, value: &[u8]) {
+pub(super) fn push_record(records: &mut Vec<u8>, key: &str, value: &[u8]) {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + digits(rest);
     if rest + digits(length) != length {
@@ -18,10 +18,10 @@ fn digits(number: usize) -> usize {
 
 /// Why records could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadRecord;
+pub(super) struct BadRecord;
 
 /// Keys and values of `records`, in order.
-pub fn records(records: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), BadRecord>> {
+pub(super) fn records(records: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), BadRecord>> {
     let mut rest = records;
     std::iter::from_fn(move || {
         if rest.is_empty() {

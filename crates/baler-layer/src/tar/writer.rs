@@ -192,7 +192,8 @@ mod tests {
             writer.file_of_bytes(Path::new("/a"), &ATTRIBUTES, &vec![7; size]).unwrap();
             let bytes = writer.finish().unwrap();
             assert_eq!(bytes.len(), 512 + size.next_multiple_of(512) + 1024);
-            assert_eq!(bytes[512..].iter().filter(|byte| **byte == 7).count(), size);
+            assert!(bytes[512..512 + size].iter().all(|byte| *byte == 7));
+            assert!(bytes[512 + size..].iter().all(|byte| *byte == 0));
         }
     }
 

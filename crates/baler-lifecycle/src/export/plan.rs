@@ -202,3 +202,6 @@ pub(crate) fn layer_metadata(file: &LayerFile, sha: String) -> LayerMetadata {
     let data = file.metadata.clone().map(Into::into);
     LayerMetadata { sha, data, types: file.types().into() }
 }
+
+#[cfg(test)]
+mod tests;

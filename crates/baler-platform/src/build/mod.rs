@@ -35,7 +35,7 @@ pub(crate) use surroundings::{home_directory, host_files};
 
 use crate::context::Context;
 use crate::log::OutputLog;
-use crate::output::{Step, step};
+use crate::output::{Level, Step, step};
 use phase::Chamber;
 use prepare::Prepared;
 
@@ -81,7 +81,10 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
     let (result, taken) = step(context.output, Step::Build, || run_build(&chamber, &prepared));
     timed(Step::Build, taken);
     if let Err(error) = result {
-        restoration.give_back(&cache, &prepared.directories.layers);
+        // The blobs are still there: a tree that does not come back is made again.
+        if let Err(lost) = restoration.give_back(&cache, &prepared.directories.layers) {
+            context.output.line(Level::Warning, &format!("could not give restored layers back to the cache: {lost}"));
+        }
         return Err(error);
     }
 

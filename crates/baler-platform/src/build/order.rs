@@ -10,11 +10,11 @@ use crate::builder::order::{self, Catalogue, OrderError};
 
 /// Which buildpacks are tried, and which of them come from the host.
 #[derive(Clone, Debug, Default)]
-pub struct BuildOrder {
+pub(crate) struct BuildOrder {
     /// `None`: what the builder has in `/cnb/order.toml`.
-    pub order: Option<Vec<Group>>,
+    pub(crate) order: Option<Vec<Group>>,
     /// Mounted into the builder.
-    pub added: Modules,
+    pub(crate) added: Modules,
 }
 
 /// Why the buildpacks that were asked for cannot be used.
@@ -32,7 +32,7 @@ pub enum BuildOrderError {
 }
 
 /// Works out the order from the `--buildpack` flags.
-pub fn choose(locators: &[String], builder: &BuilderImage, base: &Path) -> Result<BuildOrder, BuildOrderError> {
+pub(crate) fn choose(locators: &[String], builder: &BuilderImage, base: &Path) -> Result<BuildOrder, BuildOrderError> {
     if locators.is_empty() {
         if builder.order.is_empty() {
             return Err(BuildOrderError::Empty);

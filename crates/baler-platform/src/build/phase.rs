@@ -88,7 +88,7 @@ impl Chamber<'_> {
         let control = running.control();
         let exit = std::thread::scope(|scope| {
             let copying = scope.spawn(|| self.pass_on(reader));
-            let exit = interrupt.watch(control, Reaction::Kill, || running.wait());
+            let exit = interrupt.watch(&control, Reaction::Kill, || running.wait());
             copying.join().map_or(Ok(()), |copied| copied).map_err(|source| PhaseError::Output { phase, source })?;
             exit.map_err(sandbox)
         })?;

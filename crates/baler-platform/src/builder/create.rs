@@ -266,7 +266,7 @@ impl<'a> Draft<'a> {
         config.rootfs.diff_ids.extend(self.diff_ids);
         let step = History { created: Some(CREATED.to_owned()), ..History::default() };
         config.history = vec![step; config.rootfs.diff_ids.len()];
-        config.config.working_dir = "/layers".to_owned();
+        "/layers".clone_into(&mut config.config.working_dir);
         config.config.labels.entry(STACK_MIXINS.to_owned()).or_insert_with(|| "null".to_owned());
         config.config.labels.extend(texts.into_iter().map(|(name, text)| (name.to_owned(), text)));
         let raw = serde_json::to_vec(&config)?;

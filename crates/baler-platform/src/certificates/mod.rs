@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// Where the bundle comes from: `--ca-certificates`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CertificateSource {
@@ -111,34 +114,12 @@ fn pem_certificates(pem: &[u8]) -> Vec<Vec<u8>> {
     let mut certificates = Vec::new();
     for block in text.split("-----BEGIN CERTIFICATE-----").skip(1) {
         if let Some((body, _)) = block.split_once("-----END CERTIFICATE-----")
-            && let Some(der) = decode_base64(body)
+            && let Ok(der) = STANDARD.decode(body.split_ascii_whitespace().collect::<String>())
         {
             certificates.push(der);
         }
     }
     certificates
-}
-
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let (mut bytes, mut buffer, mut bits) = (Vec::with_capacity(text.len() * 3 / 4), 0u32, 0);
-    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=') {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        buffer = (buffer << 6) | u32::from(value);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((buffer >> bits) as u8);
-            buffer &= (1 << bits) - 1;
-        }
-    }
-    (!bytes.is_empty()).then_some(bytes)
 }
 
 #[cfg(test)]

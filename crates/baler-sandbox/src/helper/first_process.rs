@@ -9,19 +9,20 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use rustix::process::{self, DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus};
 
+use super::kernel::CallerIs;
 use super::payload::Payload;
 use super::{at_step, report};
 use crate::Step;
 use crate::sys::{self, Fork};
 use crate::wire::{Failure, KILL, Report, SandboxRequest};
 
-/// Runs the command to its end. Says whether the caller is still there.
+/// Runs the command to its end.
 pub(super) fn run(
     socket: &UnixStream,
     request: &SandboxRequest,
     streams: &[OwnedFd],
     lifeline: &PipeReader,
-) -> Result<bool, Failure> {
+) -> Result<CallerIs, Failure> {
     // This process holds descriptors of the host: nobody inside may look into it.
     process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(at_step(Step::DropPrivileges))?;
     let events = sys::child_events().map_err(at_step(Step::Watch))?;
@@ -38,7 +39,7 @@ pub(super) fn run(
         );
     }
     while matches!(process::wait(WaitOptions::empty()), Ok(_) | Err(Errno::INTR)) {}
-    Ok(!matches!(outcome, Outcome::CallerGone))
+    Ok(if matches!(outcome, Outcome::CallerGone) { CallerIs::Gone } else { CallerIs::There })
 }
 
 /// Starts the payload; returns when its program is executed.

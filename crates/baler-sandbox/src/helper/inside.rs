@@ -11,6 +11,7 @@ use rustix::mount::{
     MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount_change, move_mount, open_tree, unmount,
 };
 
+use super::kernel::CallerIs;
 use super::overlay::Stack;
 use super::sandbox::{Layout, OVERLAY};
 use super::sources::Sources;
@@ -42,15 +43,12 @@ pub(super) fn run(socket: &UnixStream, mut inside: Inside<'_>) {
             Err(failure)
         }
     };
-    let caller_is_there = match ended {
-        Ok(caller_is_there) => caller_is_there,
-        Err(failure) => {
-            report(socket, &Report::Failed(failure));
-            true
-        }
-    };
+    let caller = ended.unwrap_or_else(|failure| {
+        report(socket, &Report::Failed(failure));
+        CallerIs::There
+    });
     // Root's helper does it after the end of this process: the directory is not ours.
-    if caller_is_there
+    if caller == CallerIs::There
         && inside.request.id_map.mode() != IdMapMode::Root
         && let Ok(scratch) = scratch
     {

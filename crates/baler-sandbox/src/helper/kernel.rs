@@ -37,6 +37,13 @@ pub(super) struct Inner {
     lifeline: PipeWriter,
 }
 
+/// Whether the caller is still connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CallerIs {
+    There,
+    Gone,
+}
+
 /// On which side of the clone this is.
 pub(super) enum Side {
     /// In the helper.
@@ -79,32 +86,33 @@ impl Inner {
         std::io::Write::write_all(&mut self.lifeline, &[1]).map_err(|_| at_step(Step::WriteIdMap)(Errno::PIPE))
     }
 
-    /// Waits for the end of the process; kills it if the caller goes. Says whether the caller is still there.
-    pub(super) fn wait(self, socket: &UnixStream) -> bool {
-        let mut caller_is_there = true;
-        loop {
-            // Of the socket only the end is watched: what comes over it is for the process inside.
-            let mut events = [
-                PollFd::new(&self.descriptor, PollFlags::IN),
-                PollFd::new(socket, if caller_is_there { PollFlags::RDHUP } else { PollFlags::empty() }),
-            ];
-            let count = if caller_is_there { 2 } else { 1 };
-            match poll(&mut events[..count], None) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(_) => caller_is_there = false,
-            }
-            if !events[0].revents().is_empty() {
-                break;
-            }
-            if count == 2 && !events[1].revents().is_empty() {
-                caller_is_there = false;
-            }
-            if !caller_is_there {
-                let _ = process::pidfd_send_signal(&self.descriptor, Signal::KILL);
-            }
+    /// Waits for the end of the process; kills it if the caller goes.
+    pub(super) fn wait(self, socket: &UnixStream) -> CallerIs {
+        let caller = self.watch(socket);
+        if matches!(caller, CallerIs::Gone) {
+            let _ = process::pidfd_send_signal(&self.descriptor, Signal::KILL);
         }
         let _ = process::waitpid(Some(self.pid), WaitOptions::empty());
-        caller_is_there
+        caller
+    }
+
+    /// Waits until the process has ended or the caller has gone.
+    fn watch(&self, socket: &UnixStream) -> CallerIs {
+        loop {
+            // Of the socket only the end is watched: what comes over it is for the process inside.
+            let mut events = [PollFd::new(&self.descriptor, PollFlags::IN), PollFd::new(socket, PollFlags::RDHUP)];
+            match poll(&mut events, None) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return CallerIs::Gone,
+            }
+            let [process, caller] = events.map(|event| !event.revents().is_empty());
+            if caller {
+                return CallerIs::Gone;
+            }
+            if process {
+                return CallerIs::There;
+            }
+        }
     }
 
     /// Ends the process at once.

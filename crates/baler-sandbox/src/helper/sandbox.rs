@@ -8,7 +8,7 @@ use fs_err as fs;
 use rustix::fs::{CWD, FileType, Gid, Mode, Uid};
 use rustix::io::Errno;
 
-use super::kernel::{self, Namespaces, Side};
+use super::kernel::{self, CallerIs, Inner, Namespaces, Side};
 use super::sources::Sources;
 use super::{at_path, inside};
 use crate::wire::{Failure, SandboxRequest};
@@ -36,29 +36,42 @@ pub(super) fn run(socket: &UnixStream, request: &SandboxRequest, streams: Vec<Ow
     if as_root {
         give_pipes(request, &streams);
     }
-    match kernel::clone(Namespaces::All { network: request.private_network })? {
-        Side::Helper(mut inner) => {
+    let clean = || {
+        // If something resists, the caller notices that the directory is not empty.
+        let _ = remove_tree(&layout.scratch.join(OVERLAY));
+    };
+    match kernel::clone(Namespaces::All { network: request.private_network }) {
+        Ok(Side::Helper(inner)) => {
             drop((streams, sources));
-            let released = inner.release(Some(&request.id_map));
-            let caller_is_there = if released.is_ok() { inner.wait(socket) } else { kill(inner) };
-            if caller_is_there && (as_root || released.is_err()) {
-                // An ordinary user could not do this; there it is done inside.
-                let _ = remove_tree(&layout.scratch.join(OVERLAY));
+            let supervised = supervise(socket, request, inner);
+            // After the command, an ordinary user could not do this; there it is done inside.
+            if supervised.is_err() || (as_root && matches!(supervised, Ok(CallerIs::There))) {
+                clean();
             }
-            released
+            supervised.map(drop)
         }
-        Side::Inside(lifeline) => {
+        Ok(Side::Inside(lifeline)) => {
             if kernel::wait_for_ids(&lifeline).is_some() {
                 inside::run(socket, inside::Inside { request, layout, sources, streams, lifeline });
             }
             sys::exit(0)
         }
+        Err(failure) => {
+            clean();
+            Err(failure)
+        }
     }
 }
 
-fn kill(inner: kernel::Inner) -> bool {
-    inner.kill();
-    true
+/// Gives the process inside its ids, and waits for its end.
+fn supervise(socket: &UnixStream, request: &SandboxRequest, mut inner: Inner) -> Result<CallerIs, Failure> {
+    match inner.release(Some(&request.id_map)) {
+        Ok(()) => Ok(inner.wait(socket)),
+        Err(failure) => {
+            inner.kill();
+            Err(failure)
+        }
+    }
 }
 
 impl Layout {

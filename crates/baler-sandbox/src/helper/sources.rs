@@ -37,9 +37,14 @@ impl Sources {
         let mounts = mounts.collect::<Result<_, _>>()?;
         let device = |name: &'static str| {
             let path = Path::new("/dev").join(name);
-            copy(&path).map(|tree| (name, tree)).map_err(at_path(Step::SetUpDevices, &path))
+            match copy(&path) {
+                Ok(tree) => Some(Ok((name, tree))),
+                // Some containers have few of them, and programs do without.
+                Err(Errno::NOENT) => None,
+                Err(errno) => Some(Err(at_path(Step::SetUpDevices, &path)(errno))),
+            }
         };
-        let devices = DEVICES.into_iter().map(device).collect::<Result<_, _>>()?;
+        let devices = DEVICES.into_iter().filter_map(device).collect::<Result<_, _>>()?;
         Ok(Self { mounts, devices, sys: copy(Path::new("/sys")).ok() })
     }
 }

@@ -85,9 +85,12 @@ fn dropping_kills_everything() {
 #[test]
 fn killing_the_caller_leaves_no_process() {
     each(|fixture| {
+        let mark = format!("{}", 8_000_000 + std::process::id());
         // The caller chooses its own map; what it does not know of is nothing that this test sees.
         let mut caller = HostCommand::new(probe())
+            .arg("hold")
             .args([&fixture.root.lower[0], &fixture.root.scratch])
+            .arg(&mark)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -97,7 +100,7 @@ fn killing_the_caller_leaves_no_process() {
         let mine = fixture.root.scratch.display().to_string();
         caller.kill().unwrap();
         assert_eq!(caller.wait().unwrap().signal(), Some(9));
-        eventually("all have ended", || processes_with("sleep 4243").is_empty() && processes_with(&mine).is_empty());
+        eventually("all have ended", || processes_with(&mark).is_empty() && processes_with(&mine).is_empty());
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
         assert!(!mounts.contains(&mine), "{mounts}");
         eventually("the scratch directory can be emptied", || {
@@ -112,22 +115,21 @@ fn killing_the_helper_leaves_no_process() {
     each(|fixture| {
         let mark = format!("{}", 7_000_000 + std::process::id());
         let running = fixture.executor.start(&fixture.root, shell(&format!("sleep {mark}"))).unwrap();
-        let all: Vec<String> = fs::read_dir("/proc/self/task")
-            .unwrap()
-            .filter_map(Result::ok)
-            .flat_map(|task| {
-                let text = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-                text.split_whitespace().map(ToOwned::to_owned).collect::<Vec<_>>()
-            })
-            .collect();
         // Among our children, the helper of this sandbox is the one above the command.
-        let helper = all.iter().find(|pid| has_descendant(pid, &format!("sleep {mark}"))).unwrap();
-        let pid = rustix::process::Pid::from_raw(helper.parse().unwrap()).unwrap();
+        let helper = || children().into_iter().find(|pid| has_descendant(pid, &format!("sleep {mark}")));
+        eventually("the helper is found", || helper().is_some());
+        let pid = rustix::process::Pid::from_raw(helper().unwrap().parse().unwrap()).unwrap();
         rustix::process::kill_process(pid, Signal::KILL).unwrap();
         assert!(running.wait().is_err());
         eventually("the command has ended", || processes_with(&format!("sleep {mark}")).is_empty());
         clean_scratch(&fixture.executor.program, &fixture.executor.id_map, &fixture.root.scratch).unwrap();
     });
+}
+
+fn children() -> Vec<String> {
+    let tasks = fs::read_dir("/proc/self/task").unwrap().filter_map(Result::ok);
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().map(ToOwned::to_owned).collect::<Vec<_>>()).collect()
 }
 
 fn has_descendant(pid: &str, text: &str) -> bool {

@@ -8,6 +8,7 @@ mod ending;
 mod fixture;
 mod isolation;
 mod mounts;
+mod nested;
 mod operations;
 mod other_users;
 mod ownership;

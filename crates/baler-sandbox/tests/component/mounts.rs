@@ -44,6 +44,9 @@ fn changes_are_thrown_away() {
         let outcome = fixture.sh("echo new >/opt/own/new && mkdir -p /tmp/deep/er && chmod 0 /tmp/deep && ls /opt/own");
         assert_eq!((outcome.exit, outcome.stdout.as_str()), (Exit::Code(0), "new\n"), "{}", outcome.stderr);
         assert_eq!(fixture.sh("ls /opt/own /tmp").stdout, "/opt/own:\n\n/tmp:\n");
+        let outcome = fixture.sh("cd /home/cnb && rm -r file directory && mkdir directory && ls . directory");
+        assert_eq!(outcome.stdout, ".:\nclosed\ndirectory\n\ndirectory:\n", "{}", outcome.stderr);
+        assert_eq!(fixture.sh("cat /home/cnb/file && ls /home/cnb/directory").stdout, "filedeep\n");
     });
 }
 

@@ -8,7 +8,7 @@ use crate::fixture::each;
 fn the_build_user_writes_where_the_image_lets_it() {
     each(|fixture| {
         let outcome =
-            fixture.sh("for d in /tmp /home/cnb /opt/own; do echo x >$d/file && mkdir $d/directory || exit 1; done");
+            fixture.sh("for d in /tmp /home/cnb /opt/own; do echo x >$d/file && mkdir $d/new || exit 1; done");
         assert_eq!(outcome.exit, Exit::Code(0), "{}", outcome.stderr);
     });
 }

@@ -1,6 +1,7 @@
 //! A reader that fails rather than give the last byte of a blob that is not what its digest says.
 
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 
 use baler_image::{Descriptor, Digest, Place, SourceError};
 
@@ -37,6 +38,14 @@ impl Verified {
         }
     }
 
+    /// In the store, a damaged blob loses its seal: it is no longer relied on, but written again when it comes.
+    fn distrust(&self) {
+        if self.place == Place::Store {
+            // The damage is told in any case.
+            let _ = self.file.set_permissions(PermissionsExt::from_mode(0o600));
+        }
+    }
+
     fn check(&mut self, is_end: bool) -> Result<(), SourceError> {
         if self.seen > self.size || (is_end && self.seen < self.size) {
             let (place, digest, size) = (self.place.clone(), self.digest.clone(), self.size);
@@ -45,6 +54,7 @@ impl Verified {
         if self.seen == self.size && !self.is_checked {
             let found = self.hasher.digest();
             if found != self.digest {
+                self.distrust();
                 return Err(SourceError::Corrupt { place: self.place.clone(), digest: self.digest.clone(), found });
             }
             self.is_checked = true;

@@ -94,20 +94,13 @@ impl Layout {
                 return Ok(layout);
             }
             Err(LayoutError::Absent { .. }) => fs_err::create_dir_all(root).map_err(failed)?,
-            Err(error @ LayoutError::NotALayout { .. }) => {
-                // A directory that is empty but for what a killed process left is as good as none.
-                let is_foreign = |entry: io::Result<fs_err::DirEntry>| {
-                    entry.is_ok_and(|entry| !is_part(&entry.file_name().to_string_lossy()))
-                };
-                if root.join(MARKER).exists() || fs_err::read_dir(root).map_err(failed)?.any(is_foreign) {
-                    return Err(error);
-                }
-            }
+            // A directory that is empty but for what a killed process left is as good as none.
+            Err(LayoutError::NotALayout { source, .. })
+                if source.is::<NoMarker>() && !holds_else(root).map_err(failed)? => {}
             Err(error) => return Err(error),
         }
-        let layout = Self { root: root.to_owned() };
-        layout.make().map_err(failed)?;
-        Ok(layout)
+        Self { root: root.to_owned() }.make().map_err(failed)?;
+        Self::open(root)
     }
 
     /// The layout's directory.
@@ -129,7 +122,8 @@ impl Layout {
         Place::Layout(self.root.clone())
     }
 
-    /// The marker comes last: what has it is a layout. Another process may be making the same one, and be ahead.
+    /// The marker comes last: what has it is a layout. Another process may be making the same one, and be ahead; then it
+    /// may also have taken this one's temporary file for a leftover.
     fn make(&self) -> io::Result<()> {
         fs_err::create_dir_all(self.root.join("blobs/sha256"))?;
         let marker = Marker { image_layout_version: VERSION.to_owned() };
@@ -138,7 +132,7 @@ impl Layout {
             let mut file = self.temporary()?;
             io::Write::write_all(&mut file, bytes)?;
             match file.persist_noclobber(self.root.join(name)) {
-                Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => return Err(error.error),
+                Err(error) if !self.root.join(name).exists() => return Err(error.error),
                 Ok(_) | Err(_) => {}
             }
         }
@@ -180,8 +174,15 @@ fn readable() -> std::fs::Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(0o666)
 }
 
-fn is_part(name: &str) -> bool {
-    name == INDEX || name == "blobs" || name.starts_with(TEMPORARY)
+/// Whether a directory holds something that is no part of a layout.
+fn holds_else(root: &Path) -> io::Result<bool> {
+    let is_part = |name: &str| [MARKER, INDEX, "blobs"].contains(&name) || name.starts_with(TEMPORARY);
+    for entry in fs_err::read_dir(root)? {
+        if !is_part(&entry?.file_name().to_string_lossy()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn is_absence(error: &io::Error) -> bool {

@@ -9,6 +9,7 @@ use baler_layer::apply::{ApplyError, ApplyOptions, Owners, apply};
 use baler_layer::ownership::OwnershipIndex;
 use baler_sandbox::{IdMap, IdMapMode, OperationCall, run_with_ids};
 
+use super::boot;
 use super::operation::{OWNERS, TREE, UNPACK_OPERATION, readable_for_all};
 use super::{UnpackError, UnpackEvent};
 use crate::blob;
@@ -25,6 +26,7 @@ pub(super) struct Unpacking<'a> {
     source: &'a dyn Source,
     id_map: &'a IdMap,
     key: String,
+    boot: String,
     progress: &'a (dyn Fn(UnpackEvent<'_>) + Sync),
 }
 
@@ -35,7 +37,7 @@ impl<'a> Unpacking<'a> {
         id_map: &'a IdMap,
         progress: &'a (dyn Fn(UnpackEvent<'_>) + Sync),
     ) -> Self {
-        Self { store, source, id_map, key: ids::key(id_map), progress }
+        Self { store, source, id_map, key: ids::key(id_map), boot: boot::current(), progress }
     }
 
     /// Gives the directory of the layer, and what it says of owners.
@@ -47,21 +49,54 @@ impl<'a> Unpacking<'a> {
         };
         let found = |owners| (directory.join(TREE), owners);
         self.prepare(layer).map_err(keep)?;
-        if let Some(owners) = read_owners(&directory).map_err(keep)? {
+        if let Some(owners) = self.look_up(&directory).map_err(keep)? {
             (self.progress)(UnpackEvent::Present(layer));
             return Ok(found(owners));
         }
         (self.progress)(UnpackEvent::Started(layer));
         let _lock = Lock::exclusive(&directory.with_extension("lock")).map_err(keep)?;
-        let owners = if let Some(owners) = read_owners(&directory).map_err(keep)? {
+        let owners = if let Some(owners) = self.look_up(&directory).map_err(keep)? {
             owners
         } else {
-            self.make(layer)?.keep(&directory).map_err(keep)?;
+            self.remove_unsound(layer, &directory)?;
+            let scratch = self.make(layer)?;
+            boot::mark(scratch.path(), &self.boot).map_err(keep)?;
+            scratch.keep(&directory).map_err(keep)?;
             let missing = || keep(io::ErrorKind::NotFound.into());
-            read_owners(&directory).map_err(keep)?.ok_or_else(missing)?
+            self.look_up(&directory).map_err(keep)?.ok_or_else(missing)?
         };
         (self.progress)(UnpackEvent::Finished(layer));
         Ok(found(owners))
+    }
+
+    /// What an unpacked layer says about owners; `None` where the layer is not unpacked, or not sound.
+    fn look_up(&self, directory: &Path) -> io::Result<Option<OwnershipIndex>> {
+        match read_owners(directory)? {
+            Some(owners) => {
+                let is_sound = boot::is_sound(directory, &self.boot, &self.store.session()?.clock())?;
+                Ok(is_sound.then_some(owners))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Moves away what a power failure has left, and removes it.
+    fn remove_unsound(&self, layer: &Layer, directory: &Path) -> Result<(), UnpackError> {
+        if !directory.exists() {
+            return Ok(());
+        }
+        let aside = self.scratch(layer, "unsound")?;
+        let moved = fs_err::rename(directory, aside.path().join("layer"));
+        let (digest, path) = (layer.diff_id.clone(), directory.to_owned());
+        moved.map_err(|source| UnpackError::Keep { digest, path, source })
+    }
+
+    fn scratch(&self, layer: &Layer, purpose: &str) -> Result<Scratch, UnpackError> {
+        let scratch = match self.id_map.mode() {
+            IdMapMode::Single => self.store.scratch(purpose),
+            IdMapMode::SubIds | IdMapMode::Root => self.store.scratch_for(purpose, self.id_map),
+        };
+        scratch.map_err(|source| UnpackError::Scratch { digest: layer.diff_id.clone(), source })
     }
 
     /// Pins the layer, and has the directory for this id map there.
@@ -78,21 +113,24 @@ impl<'a> Unpacking<'a> {
     }
 
     fn make(&self, layer: &Layer) -> Result<Scratch, UnpackError> {
-        let digest = || layer.diff_id.clone();
-        match self.id_map.mode() {
-            IdMapMode::Single => {
-                let scratch = self.store.scratch("unpack");
-                let scratch = scratch.map_err(|source| UnpackError::Scratch { digest: digest(), source })?;
-                self.make_as_caller(layer, &scratch)?;
-                Ok(scratch)
-            }
-            IdMapMode::SubIds | IdMapMode::Root => {
-                let scratch = self.store.scratch_for("unpack", self.id_map);
-                let scratch = scratch.map_err(|source| UnpackError::Scratch { digest: digest(), source })?;
-                self.make_with_ids(layer, &scratch)?;
-                Ok(scratch)
-            }
+        let scratch = self.scratch(layer, "unpack")?;
+        let made = match self.id_map.mode() {
+            IdMapMode::Single => self.make_as_caller(layer, &scratch),
+            IdMapMode::SubIds | IdMapMode::Root => self.make_with_ids(layer, &scratch),
+        };
+        match made {
+            Ok(()) => Ok(scratch),
+            Err(error) => Err(self.damage(layer).unwrap_or(error)),
         }
+    }
+
+    /// Whether a layer could not be unpacked because its blob in the store is damaged.
+    fn damage(&self, layer: &Layer) -> Option<UnpackError> {
+        self.own_blob(layer)?;
+        let mut reader = self.store.blob(&layer.descriptor).ok()?;
+        let error = io::copy(&mut reader, &mut io::sink()).err()?;
+        let source = error.downcast::<SourceError>().ok()?;
+        Some(UnpackError::Read { digest: layer.diff_id.clone(), source })
     }
 
     fn make_as_caller(&self, layer: &Layer, scratch: &Scratch) -> Result<(), UnpackError> {

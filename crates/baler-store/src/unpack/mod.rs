@@ -3,6 +3,7 @@
 //! `layers/<id map>/<diffID>/` holds `tree`, and `owners` with what the headers said. It is made under a temporary name
 //! and renamed, with a lock of its own held, so that two processes that need one layer do the work once.
 
+mod boot;
 mod layer;
 mod operation;
 

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use baler_image::{
@@ -11,7 +12,7 @@ use baler_image::{
 use baler_layer::sink::compress;
 use baler_layer::tar::{Attributes, Owner, TarError, TarWriter};
 use baler_sandbox::{IdMap, Identity, SandboxProgram};
-use baler_store::Store;
+use baler_store::{Layout, Store};
 use serde_json::json;
 
 /// A store in a new directory.
@@ -19,6 +20,13 @@ pub fn store() -> (tempfile::TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory.path().join("store"));
     (directory, store)
+}
+
+/// A layout in a new directory.
+pub fn layout() -> (tempfile::TempDir, Layout) {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::create_or_open(&directory.path().join("layout")).unwrap();
+    (directory, layout)
 }
 
 pub fn open(root: &Path) -> Store {
@@ -101,6 +109,13 @@ pub fn resolved(source: &dyn Source, image: &ImageName) -> ResolvedImage {
 /// Where a blob lies below the root of a store or layout.
 pub fn blob_path(root: &Path, digest: &Digest) -> std::path::PathBuf {
     root.join("blobs/sha256").join(digest.hex())
+}
+
+/// Writes a blob's file anew, as damage to the disk would.
+pub fn damage(path: &Path, bytes: &[u8]) {
+    fs_err::remove_file(path).unwrap();
+    fs_err::write(path, bytes).unwrap();
+    fs_err::set_permissions(path, PermissionsExt::from_mode(0o444)).unwrap();
 }
 
 /// What lies in a directory, sorted.

@@ -1,6 +1,6 @@
 //! `baler build`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ use crate::failure::NoBuilder;
 use crate::host::Host;
 use crate::output::Console;
 
-pub fn run(arguments: BuildArguments, console: &Console) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Result<ExitCode> {
     let timings = arguments.timings;
     let threads = arguments.threads;
     warn_of_path(&arguments, console);
@@ -72,7 +72,7 @@ fn certificates(text: &str) -> CertificateSource {
 /// `baler build app` in a directory that has `app` is often meant as `baler build NAME --path app`.
 fn warn_of_path(arguments: &BuildArguments, console: &Console) {
     let image = &arguments.image;
-    if arguments.path == PathBuf::from(".") && PathBuf::from(image).exists() {
+    if arguments.path == Path::new(".") && PathBuf::from(image).exists() {
         let text = format!(
             "You are building an image named '{image}'. If you mean it as an app directory path, run 'baler build <args> --path {image}'"
         );

@@ -8,7 +8,7 @@ use crate::arguments::BuilderCreateArguments;
 use crate::host::Host;
 use crate::output::Console;
 
-pub fn run(arguments: &BuilderCreateArguments, console: &Console) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &BuilderCreateArguments, console: &Console) -> anyhow::Result<ExitCode> {
     let request = CreateRequest { image: arguments.image.parse()?, config: arguments.config.clone() };
     let host = Host::open()?;
     let created = builder::create(&host.context(console, None)?, &request)?;

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 /// `1.2 MB`; powers of 1000.
-pub fn bytes(size: u64) -> String {
+pub(crate) fn bytes(size: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if size < 1000 {
         return format!("{size} B");
@@ -17,7 +17,7 @@ pub fn bytes(size: u64) -> String {
 }
 
 /// `12 ms`, `1.23 s`, `2 m 03 s`.
-pub fn duration(duration: Duration) -> String {
+pub(crate) fn duration(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     match milliseconds {
         0..1000 => format!("{milliseconds} ms"),
@@ -27,13 +27,13 @@ pub fn duration(duration: Duration) -> String {
 }
 
 /// Local date and time, to the minute.
-pub fn time(time: SystemTime) -> String {
+pub(crate) fn time(time: SystemTime) -> String {
     let local = jiff::Timestamp::try_from(time).map(|time| time.to_zoned_datetime(jiff::tz::TimeZone::system()));
     local.map_or("-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
 /// Columns padded to their widest cell, two spaces between them.
-pub fn table(rows: &[Vec<String>]) -> Vec<String> {
+pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();

@@ -11,7 +11,7 @@ use crate::arguments::{ImagesArguments, ListFormat};
 use crate::host::Host;
 use crate::output::Console;
 
-pub fn run(arguments: &ImagesArguments, console: &Console) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &ImagesArguments, console: &Console) -> anyhow::Result<ExitCode> {
     let host = Host::open()?;
     let images = images::list(host.store())?;
     match arguments.output {
@@ -22,7 +22,9 @@ pub fn run(arguments: &ImagesArguments, console: &Console) -> anyhow::Result<Exi
         ListFormat::Table => {
             let mut rows = vec![["NAME", "DIGEST", "PLATFORM", "SIZE", "WRITTEN"].map(str::to_owned).to_vec()];
             rows.extend(images.iter().map(row));
-            table(&rows).iter().for_each(|line| console.result(line));
+            for line in table(&rows) {
+                console.result(&line);
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

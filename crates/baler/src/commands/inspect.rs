@@ -12,7 +12,7 @@ use crate::arguments::{InspectArguments, InspectFormat};
 use crate::host::Host;
 use crate::output::Console;
 
-pub fn run(arguments: &InspectArguments, console: &Console) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &InspectArguments, console: &Console) -> anyhow::Result<ExitCode> {
     let host = Host::open()?;
     let located = locate(host.store(), &arguments.image.parse()?, &Wanted::Preferably(Platform::host()))?;
     let inspection = images::inspect(located.image);

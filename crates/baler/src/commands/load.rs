@@ -9,7 +9,7 @@ use crate::arguments::LoadArguments;
 use crate::host::Host;
 use crate::output::Console;
 
-pub fn run(arguments: &LoadArguments, console: &Console) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &LoadArguments, console: &Console) -> anyhow::Result<ExitCode> {
     let name: Option<Reference> = arguments.name.as_deref().map(str::parse).transpose()?;
     let host = Host::open()?;
     let layout = Layout::open(&arguments.path)?;

@@ -16,7 +16,7 @@ use crate::arguments::{Arguments, BuilderArguments, CommandArguments};
 use crate::output::Console;
 
 /// Runs the command that was typed.
-pub fn run(arguments: Arguments, console: &Console) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<ExitCode> {
     match arguments.command {
         CommandArguments::Build(arguments) => build::run(arguments, console),
         CommandArguments::Builder(BuilderArguments::Create(arguments)) => builder_create::run(&arguments, console),

@@ -10,7 +10,7 @@ use crate::arguments::RemoveArguments;
 use crate::host::Host;
 use crate::output::Console;
 
-pub fn run(arguments: &RemoveArguments, console: &Console) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &RemoveArguments, console: &Console) -> anyhow::Result<ExitCode> {
     let mut references: Vec<Reference> = arguments.images.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     let host = Host::open()?;
     if arguments.all {

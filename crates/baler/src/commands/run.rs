@@ -9,7 +9,7 @@ use crate::arguments::RunArguments;
 use crate::host::Host;
 use crate::output::Console;
 
-pub fn run(arguments: RunArguments, console: &Console) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: RunArguments, console: &Console) -> anyhow::Result<ExitCode> {
     let host = Host::open()?;
     let request = RunRequest {
         image: arguments.image.parse()?,

@@ -12,7 +12,7 @@ use crate::arguments::SaveArguments;
 use crate::host::Host;
 use crate::output::Console;
 
-pub fn run(arguments: &SaveArguments, console: &Console) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &SaveArguments, console: &Console) -> anyhow::Result<ExitCode> {
     let host = Host::open()?;
     let located = locate(host.store(), &arguments.image.parse()?, &Wanted::Preferably(Platform::host()))?;
     let source = located.source(host.store());

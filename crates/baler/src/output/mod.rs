@@ -6,10 +6,8 @@
 mod live;
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
-use std::time::Duration;
 
-use baler_platform::output::{Event, Level, Output, Step};
+use baler_platform::output::{Event, Level, Output};
 
 use crate::arguments::GlobalArguments;
 use live::Live;
@@ -25,15 +23,14 @@ struct Style {
 }
 
 /// Standard output and standard error of the program.
-pub struct Console {
+pub(crate) struct Console {
     style: Style,
     live: Option<Live>,
-    timings: Mutex<Vec<(Step, Duration)>>,
 }
 
 impl Console {
     /// The console that these flags ask for.
-    pub fn new(arguments: &GlobalArguments) -> Self {
+    pub(crate) fn new(arguments: &GlobalArguments) -> Self {
         let terminal = io::stdout().is_terminal() && io::stderr().is_terminal();
         let style = Style {
             level: if arguments.verbose { Level::Debug } else { Level::Info },
@@ -42,23 +39,26 @@ impl Console {
             quiet: arguments.quiet && !arguments.verbose,
         };
         let live = (terminal && !style.quiet && !arguments.verbose).then(Live::new);
-        Self { style, live, timings: Mutex::default() }
+        Self { style, live }
     }
 
     /// A result: printed whatever the level.
-    pub fn result(&self, text: &str) {
+    pub(crate) fn result(&self, text: &str) {
         self.write_line(text);
     }
 
-    /// Bytes for standard output, as they are.
-    pub fn raw(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(bytes)?;
-        stdout.flush()
+    /// Bytes for standard output, as they are; nothing live is drawn meanwhile.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut result = Ok(());
+        self.suspended(|| {
+            let mut stdout = io::stdout().lock();
+            result = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        });
+        result
     }
 
     /// An error, with its causes and hints.
-    pub fn error(&self, text: &str) {
+    pub(crate) fn error(&self, text: &str) {
         let label = if self.style.color { "\u{1b}[31;1mERROR: \u{1b}[0m" } else { "ERROR: " };
         self.suspended(|| {
             // A closed standard error leaves nobody to tell.
@@ -67,13 +67,8 @@ impl Console {
     }
 
     /// Whether results alone are wanted.
-    pub fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         self.style.quiet
-    }
-
-    /// How long the steps took, in the order in which they ended.
-    pub fn timings(&self) -> Vec<(Step, Duration)> {
-        self.timings.lock().map(|timings| timings.clone()).unwrap_or_default()
     }
 
     fn write_line(&self, text: &str) {
@@ -128,12 +123,7 @@ impl Output for Console {
                     self.line(Level::Info, &if self.style.color { colored() } else { heading.clone() });
                 }
             }
-            Event::Finished(step, duration) => {
-                if let Ok(mut timings) = self.timings.lock() {
-                    timings.push((*step, *duration));
-                }
-            }
-            Event::Unpacking { .. } => {}
+            Event::Finished(..) | Event::Unpacking { .. } => {}
         }
         if let Some(live) = &self.live {
             live.event(event);

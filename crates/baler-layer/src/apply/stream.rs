@@ -1,0 +1,113 @@
+//! The bytes of a layer: decompressed and hashed on a thread of their own, so that files are written meanwhile.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::mpsc::{Receiver, Sender, SyncSender};
+
+use baler_image::Digest;
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
+
+use super::ApplyError;
+
+const CHUNK_SIZE: usize = 256 * 1024;
+/// How many chunks wait between the threads.
+pub(super) const CHUNKS: usize = 4;
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// The tar in `reader`, whatever compression it has.
+pub(super) fn decompressed<'a>(reader: impl Read + Send + 'a) -> Result<Box<dyn Read + Send + 'a>, ApplyError> {
+    let mut reader = BufReader::with_capacity(CHUNK_SIZE, reader);
+    let mut magic = [0; 4];
+    let length = fill(&mut reader, &mut magic).map_err(|source| ApplyError::Read { source })?;
+    let magic = &magic[..length];
+    let is_gzip = magic.starts_with(GZIP);
+    if magic.starts_with(ZSTD) {
+        return Err(ApplyError::UnsupportedCompression { compression: "zstd" });
+    }
+    // The magic was taken out of a reader that may have had less than four bytes at first.
+    let whole = io::Cursor::new(magic.to_vec()).chain(reader);
+    Ok(if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
+}
+
+/// Reads until `bytes` is full or the end is reached.
+fn fill(reader: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < bytes.len() {
+        match reader.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+/// Reads everything, hashes it and passes it on; ends early when no one takes it.
+pub(super) fn pump(
+    mut tar: impl Read,
+    filled: &SyncSender<io::Result<Vec<u8>>>,
+    emptied: &Receiver<Vec<u8>>,
+) -> Digest {
+    let mut hash = Sha256::new();
+    loop {
+        let mut chunk = emptied.try_recv().unwrap_or_default();
+        chunk.resize(CHUNK_SIZE, 0);
+        let result = fill(&mut tar, &mut chunk);
+        let (is_last, message) = match result {
+            Ok(length) => {
+                chunk.truncate(length);
+                hash.update(&chunk);
+                (length == 0, Ok(chunk))
+            }
+            Err(error) => (true, Err(error)),
+        };
+        if filled.send(message).is_err() || is_last {
+            return Digest::from_sha256(hash.finalize().into());
+        }
+    }
+}
+
+/// The other end of [`pump`].
+pub(super) struct Chunks {
+    filled: Receiver<io::Result<Vec<u8>>>,
+    emptied: Sender<Vec<u8>>,
+    chunk: Vec<u8>,
+    position: usize,
+    is_at_end: bool,
+}
+
+impl Chunks {
+    pub(super) fn new(filled: Receiver<io::Result<Vec<u8>>>, emptied: Sender<Vec<u8>>) -> Self {
+        Self { filled, emptied, chunk: Vec::new(), position: 0, is_at_end: false }
+    }
+}
+
+impl BufRead for Chunks {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.position == self.chunk.len() && !self.is_at_end {
+            // The other end is gone only after it said that this is the end, or why it stopped.
+            let next = self.filled.recv().unwrap_or(Ok(Vec::new()))?;
+            self.is_at_end = next.is_empty();
+            self.position = 0;
+            let _ = self.emptied.send(std::mem::replace(&mut self.chunk, next));
+        }
+        Ok(&self.chunk[self.position..])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.position += count;
+    }
+}
+
+impl Read for Chunks {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let found = self.fill_buf()?;
+        let count = found.len().min(bytes.len());
+        bytes[..count].copy_from_slice(&found[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}

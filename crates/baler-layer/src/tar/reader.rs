@@ -1,0 +1,313 @@
+//! Reads tar entries: V7, USTAR, PAX, GNU with long names. What a stream says is taken as Go's `archive/tar` takes it,
+//! since that is what other engines see: the size of a PAX record counts, records apply to the next entry only, and an
+//! entry of a kind without content has none, whatever its size says.
+//!
+//! Refused: wrong checksums, records and long names above 1 MiB, sparse files, what stands after a single zero block.
+
+use std::io::{self, BufRead};
+
+use super::header::BLOCK_SIZE;
+use super::pax;
+use super::raw::{self, RawHeader};
+
+/// The longest PAX records or long name.
+const MAXIMUM_RECORDS: u64 = 1 << 20;
+
+/// The kind of an entry that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    File,
+    HardLink,
+    Symlink,
+    CharacterDevice,
+    BlockDevice,
+    Directory,
+    Fifo,
+    /// A kind that means nothing in an image.
+    Other(u8),
+}
+
+/// A point in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time {
+    pub seconds: i64,
+    /// Below a thousand million; counts forward from the second, also before 1970.
+    pub nanoseconds: u32,
+}
+
+/// An entry that was read, with its PAX records applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub kind: EntryKind,
+    pub path: Vec<u8>,
+    /// Target of a link, else empty.
+    pub link: Vec<u8>,
+    /// Permission bits with setuid, setgid and sticky.
+    pub mode: u32,
+    pub uid: u64,
+    pub gid: u64,
+    /// Size of the content.
+    pub size: u64,
+    pub mtime: Time,
+    /// Extended attributes (`SCHILY.xattr.*`) in the order of the records.
+    pub attributes: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// A stream that cannot be read as tar.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The bytes could not be read.
+    #[error("could not read the tar")]
+    Read { source: io::Error },
+    /// The bytes are no tar.
+    #[error("not a sound tar: {reason} at byte {offset}")]
+    Malformed { reason: &'static str, offset: u64 },
+    /// The stream is longer than allowed.
+    #[error("the tar has more than {maximum} bytes")]
+    TooLong { maximum: u64 },
+}
+
+/// Reads entries one after another.
+#[derive(Debug)]
+pub struct TarReader<R> {
+    input: R,
+    offset: u64,
+    maximum: u64,
+    /// What is left of the current entry: content, then padding.
+    content: u64,
+    padding: u64,
+}
+
+impl<R: BufRead> TarReader<R> {
+    /// Reads the tar in `input`, which may have up to `maximum` bytes.
+    pub fn new(input: R, maximum: u64) -> Self {
+        Self { input, offset: 0, maximum, content: 0, padding: 0 }
+    }
+
+    /// The next entry. What is left of the content of the one before is passed over.
+    pub fn next_entry(&mut self) -> Result<Option<Entry>, ReadError> {
+        let mut pending = Pending::default();
+        loop {
+            self.skip(self.content.saturating_add(self.padding))?;
+            let Some(header) = self.header()? else {
+                return if pending.is_empty() { Ok(None) } else { Err(self.malformed("nothing after records")) };
+            };
+            match header.type_flag {
+                b'x' => pending.records = self.records(header.size)?,
+                b'g' => self.begin_content(header.size)?,
+                b'L' => pending.path = Some(self.long_name(header.size)?),
+                b'K' => pending.link = Some(self.long_name(header.size)?),
+                b'S' => return Err(self.malformed("sparse file")),
+                _ => return self.entry(header, &pending).map(Some),
+            }
+        }
+    }
+
+    /// Some of the content of the current entry; empty at its end. [`TarReader::consume`] says how much was used.
+    pub fn content(&mut self) -> Result<&[u8], ReadError> {
+        if self.content == 0 {
+            return Ok(&[]);
+        }
+        let (offset, content) = (self.offset, self.content);
+        let bytes = self.fill()?;
+        if bytes.is_empty() {
+            return Err(ReadError::Malformed { reason: "end within a file", offset });
+        }
+        let count = usize::try_from(content).map_or(bytes.len(), |content| content.min(bytes.len()));
+        Ok(&bytes[..count])
+    }
+
+    /// Marks `count` bytes of the content as used.
+    pub fn consume(&mut self, count: usize) {
+        self.input.consume(count);
+        self.offset += count as u64;
+        self.content = self.content.saturating_sub(count as u64);
+    }
+
+    /// Reads on to the end of the stream, past the end mark, and says how long the stream was.
+    pub fn finish(mut self) -> Result<u64, ReadError> {
+        loop {
+            let count = self.fill()?.len();
+            if count == 0 {
+                return Ok(self.offset);
+            }
+            self.input.consume(count);
+            self.offset += count as u64;
+        }
+    }
+
+    fn entry(&mut self, header: RawHeader, pending: &Pending) -> Result<Entry, ReadError> {
+        let mut entry = header.into_entry();
+        pending.apply(&mut entry).map_err(|reason| self.malformed(reason))?;
+        match entry.kind {
+            EntryKind::File | EntryKind::Other(_) => {
+                self.begin_content(entry.size)?;
+                if entry.kind == EntryKind::File && entry.path.ends_with(b"/") {
+                    // The way of V7, which has no kind for directories.
+                    entry.kind = EntryKind::Directory;
+                }
+            }
+            EntryKind::HardLink
+            | EntryKind::Symlink
+            | EntryKind::CharacterDevice
+            | EntryKind::BlockDevice
+            | EntryKind::Directory
+            | EntryKind::Fifo => entry.size = 0,
+        }
+        Ok(entry)
+    }
+
+    fn begin_content(&mut self, size: u64) -> Result<(), ReadError> {
+        let block = BLOCK_SIZE as u64;
+        if size > u64::MAX - block {
+            return Err(self.malformed("size that cannot be"));
+        }
+        self.content = size;
+        self.padding = size.next_multiple_of(block) - size;
+        Ok(())
+    }
+
+    fn header(&mut self) -> Result<Option<RawHeader>, ReadError> {
+        let Some(block) = self.block()? else { return Ok(None) };
+        if block == [0; BLOCK_SIZE] {
+            return match self.block()? {
+                None => Ok(None),
+                Some(block) if block == [0; BLOCK_SIZE] => Ok(None),
+                Some(_) => Err(self.malformed("something after a zero block")),
+            };
+        }
+        raw::parse(&block).map(Some).map_err(|reason| self.malformed(reason))
+    }
+
+    /// The next block; none at the end of the stream.
+    fn block(&mut self) -> Result<Option<[u8; BLOCK_SIZE]>, ReadError> {
+        let mut block = [0; BLOCK_SIZE];
+        match self.read_into(&mut block)? {
+            0 => Ok(None),
+            BLOCK_SIZE => Ok(Some(block)),
+            _ => Err(self.malformed("end within a header")),
+        }
+    }
+
+    fn records(&mut self, size: u64) -> Result<Vec<u8>, ReadError> {
+        if size > MAXIMUM_RECORDS {
+            return Err(self.malformed("records or name of more than 1 MiB"));
+        }
+        self.begin_content(size)?;
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
+        if self.read_into(&mut bytes)? < bytes.len() {
+            return Err(self.malformed("end within records"));
+        }
+        self.content = 0;
+        Ok(bytes)
+    }
+
+    fn long_name(&mut self, size: u64) -> Result<Vec<u8>, ReadError> {
+        let mut name = self.records(size)?;
+        name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
+        Ok(name)
+    }
+
+    /// Reads until `bytes` is full or the stream ends.
+    fn read_into(&mut self, bytes: &mut [u8]) -> Result<usize, ReadError> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let found = self.fill()?;
+            let count = found.len().min(bytes.len() - done);
+            if count == 0 {
+                break;
+            }
+            bytes[done..done + count].copy_from_slice(&found[..count]);
+            done += count;
+            self.input.consume(count);
+            self.offset += count as u64;
+        }
+        Ok(done)
+    }
+
+    fn skip(&mut self, mut count: u64) -> Result<(), ReadError> {
+        (self.content, self.padding) = (0, 0);
+        while count > 0 {
+            let found = self.fill()?.len() as u64;
+            if found == 0 {
+                return Err(self.malformed("end within a file"));
+            }
+            let step = found.min(count);
+            self.input.consume(usize::try_from(step).expect("no longer than the buffer"));
+            self.offset += step;
+            count -= step;
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self) -> Result<&[u8], ReadError> {
+        // Borrowed twice, since an early return of the bytes would keep the borrow for the retry.
+        while let Err(source) = self.input.fill_buf() {
+            if source.kind() != io::ErrorKind::Interrupted {
+                return Err(ReadError::Read { source });
+            }
+        }
+        let bytes = self.input.fill_buf().map_err(|source| ReadError::Read { source })?;
+        if self.offset + bytes.len() as u64 > self.maximum {
+            return Err(ReadError::TooLong { maximum: self.maximum });
+        }
+        Ok(bytes)
+    }
+
+    fn malformed(&self, reason: &'static str) -> ReadError {
+        ReadError::Malformed { reason, offset: self.offset }
+    }
+}
+
+/// What was said about the next entry.
+#[derive(Default)]
+struct Pending {
+    records: Vec<u8>,
+    path: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.path.is_none() && self.link.is_none()
+    }
+
+    /// PAX records come after GNU long names, as the newer format.
+    fn apply(&self, entry: &mut Entry) -> Result<(), &'static str> {
+        if let Some(path) = &self.path {
+            entry.path.clone_from(path);
+        }
+        if let Some(link) = &self.link {
+            entry.link.clone_from(link);
+        }
+        for record in pax::records(&self.records) {
+            let (key, value) = record.map_err(|pax::BadRecord| "unsound PAX record")?;
+            apply_record(entry, key, value)?;
+        }
+        Ok(())
+    }
+}
+
+fn apply_record(entry: &mut Entry, key: &[u8], value: &[u8]) -> Result<(), &'static str> {
+    const ATTRIBUTE: &[u8] = b"SCHILY.xattr.";
+    match key {
+        // An empty value takes back what the header says; there is nothing else to fall back to for a name.
+        b"path" if !value.is_empty() => entry.path = value.to_vec(),
+        b"linkpath" if !value.is_empty() => entry.link = value.to_vec(),
+        b"size" if !value.is_empty() => entry.size = raw::decimal(value).ok_or("unsound size in a PAX record")?,
+        b"uid" if !value.is_empty() => entry.uid = raw::decimal(value).ok_or("unsound uid in a PAX record")?,
+        b"gid" if !value.is_empty() => entry.gid = raw::decimal(value).ok_or("unsound gid in a PAX record")?,
+        b"mtime" if !value.is_empty() => entry.mtime = raw::time(value).ok_or("unsound mtime in a PAX record")?,
+        _ if key.starts_with(b"GNU.sparse.") => return Err("sparse file"),
+        _ => {
+            if let Some(name) = key.strip_prefix(ATTRIBUTE) {
+                entry.attributes.push((name.to_vec(), value.to_vec()));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

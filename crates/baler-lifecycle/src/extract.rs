@@ -51,7 +51,7 @@ pub(crate) fn extract(reader: impl Read + Send, extraction: &Extraction<'_>) -> 
         .tempdir_in(scratch)
         .map_err(|source| ExtractError::Scratch { path: scratch.to_owned(), source })?
         .keep();
-    let result = unpack(reader, diff_id, &directory).and_then(|()| {
+    let result = unpack(reader, diff_id, &directory, owner).and_then(|()| {
         let wanted = below(&directory, path_in_image);
         if !wanted.is_dir() {
             return Err(ExtractError::Absent { diff_id: diff_id.clone(), path: path_in_image.to_owned() });
@@ -63,8 +63,13 @@ pub(crate) fn extract(reader: impl Read + Send, extraction: &Extraction<'_>) -> 
     result.and(removed)
 }
 
-fn unpack(reader: impl Read + Send, diff_id: &Digest, directory: &Path) -> Result<(), ExtractError> {
-    let options = ApplyOptions { expected_diff_id: Some(diff_id.clone()), ..ApplyOptions::new(Owners::Record) };
+fn unpack(
+    reader: impl Read + Send,
+    diff_id: &Digest,
+    directory: &Path,
+    owner: Option<Owner>,
+) -> Result<(), ExtractError> {
+    let options = ApplyOptions { expected_diff_id: Some(diff_id.clone()), ..ApplyOptions::new(Owners::Restore(owner)) };
     apply(reader, directory, &options)
         .map(drop)
         .map_err(|source| ExtractError::Apply { diff_id: diff_id.clone(), source })

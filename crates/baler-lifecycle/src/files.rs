@@ -66,8 +66,17 @@ pub(crate) fn make_directories(root: &Path, relative: &Path, owner: Option<Owner
 
 /// Reads a text file; `None` where there is none.
 pub(crate) fn read_text(path: &Path) -> Result<Option<String>, FileError> {
-    match fs_err::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+    absent_is_none(fs_err::read_to_string(path), path)
+}
+
+/// Reads a file; `None` where there is none.
+pub(crate) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    absent_is_none(fs_err::read(path), path)
+}
+
+fn absent_is_none<T>(result: io::Result<T>, path: &Path) -> Result<Option<T>, FileError> {
+    match result {
+        Ok(content) => Ok(Some(content)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(FileError { operation: "read", path: path.to_owned(), source }),
     }

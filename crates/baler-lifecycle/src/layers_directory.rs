@@ -92,6 +92,10 @@ pub(crate) fn read(layers: &Path, buildpack: &GroupElement) -> Result<BuildpackD
         let stem = if is_directory { Some(name.as_os_str()) } else { toml_stem(&name) };
         let Some(stem) = stem else { continue };
         let Some(stem) = stem.to_str() else {
+            // A directory alone is no layer of anything.
+            if is_directory {
+                continue;
+            }
             return Err(LayersDirectoryError::Name { buildpack: buildpack.id.clone(), name: name.into() });
         };
         match (stem, is_directory) {

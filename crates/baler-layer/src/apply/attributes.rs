@@ -21,10 +21,11 @@ pub(super) fn set(file: BorrowedFd<'_>, entry: &Entry, owners: Owners) -> rustix
         // Changing the owner takes setuid away, so the mode comes after.
         Owners::Keep => fchown(file, uid(entry.uid)?, gid(entry.gid)?)?,
         Owners::Record if entry.kind != crate::tar::EntryKind::Directory => mode &= !SETUID_AND_SETGID,
-        Owners::Record => {}
+        Owners::Restore(Some(owner)) => fchown(file, uid(owner.uid.into())?, gid(owner.gid.into())?)?,
+        Owners::Record | Owners::Restore(None) => {}
     }
     fchmod(file, Mode::from_raw_mode(mode))?;
-    futimens(file, &timestamps(entry.mtime))
+    if matches!(owners, Owners::Restore(_)) { Ok(()) } else { futimens(file, &timestamps(entry.mtime)) }
 }
 
 /// Gives a link or fifo its owner and time; a fifo its mode too.
@@ -34,8 +35,14 @@ pub(super) fn set_at(
     entry: &Entry,
     owners: Owners,
 ) -> rustix::io::Result<()> {
-    if owners == Owners::Keep {
-        chownat(directory, name, uid(entry.uid)?, gid(entry.gid)?, AtFlags::SYMLINK_NOFOLLOW)?;
+    match owners {
+        Owners::Keep => chownat(directory, name, uid(entry.uid)?, gid(entry.gid)?, AtFlags::SYMLINK_NOFOLLOW)?,
+        Owners::Restore(Some(owner)) => {
+            let (uid, gid) = (uid(owner.uid.into())?, gid(owner.gid.into())?);
+            return chownat(directory, name, uid, gid, AtFlags::SYMLINK_NOFOLLOW);
+        }
+        Owners::Restore(None) => return Ok(()),
+        Owners::Record => {}
     }
     utimensat(directory, name, &timestamps(entry.mtime), AtFlags::SYMLINK_NOFOLLOW)
 }

@@ -21,7 +21,7 @@ use baler_image::Digest;
 pub use error::ApplyError;
 
 use crate::ownership::OwnershipIndex;
-use crate::tar::TarReader;
+use crate::tar::{Owner, TarReader};
 use unpack::Unpacker;
 
 /// What happens to the owners in the headers.
@@ -32,6 +32,10 @@ pub enum Owners {
     /// Every file stays the caller's; what the header says is only recorded. Setuid and setgid bits of files are
     /// dropped then, as they would lend the caller's own identity to others.
     Record,
+    /// The layer is no lower directory but a build's own directory, taken out of its layer again: every entry is given to
+    /// this owner (`None`: stays the caller's), keeps all bits of its mode and gets the time of now, and names of
+    /// whiteouts are names of files.
+    Restore(Option<Owner>),
 }
 
 /// How to apply a layer.

@@ -58,7 +58,7 @@ impl Unpacker {
     pub(super) fn entry<R: BufRead>(&mut self, entry: Entry, tar: &mut TarReader<R>) -> Result<(), ApplyError> {
         let (parent, name) = split(&entry.path)?;
         let Some(name) = name else { return self.root(entry) };
-        if name.as_bytes().starts_with(WHITEOUT) {
+        if name.as_bytes().starts_with(WHITEOUT) && !matches!(self.owners, Owners::Restore(_)) {
             return self.whiteout(parent, &name);
         }
         match entry.kind {

@@ -15,6 +15,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use baler_cnb::labels::{CacheMetadata, encode};
@@ -24,7 +25,7 @@ use baler_layer::move_tree::{MoveTreeError, move_tree};
 use baler_layer::stat_manifest::{Comparison, StatManifest, StatManifestError};
 
 use super::record::{BlobRecords, CachedBlob};
-use crate::files::{FileError, read_text, remove_tree, write_file};
+use crate::files::{FileError, read_optional, remove_tree, write_file};
 use crate::layers_directory::LayerId;
 
 const METADATA: &str = "metadata.json";
@@ -100,11 +101,11 @@ pub(crate) struct CacheUpdate {
 impl<'a> TreeCache<'a> {
     /// Opens the cache in `directory`, which may be absent. Metadata that cannot be read is an empty cache.
     pub fn open(directory: &Path, blobs: &'a dyn BlobStore) -> Result<Self, CacheError> {
-        let read = |name| read_text(&directory.join(name)).map_err(CacheError::File);
+        let read = |name| read_optional(&directory.join(name)).map_err(CacheError::File);
         let metadata = read(METADATA)?;
         let exists = metadata.is_some();
-        let metadata = metadata.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-        let records = read(BLOBS)?.map(|text| BlobRecords::parse(&text)).unwrap_or_default();
+        let metadata = metadata.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let records = read(BLOBS)?.map(|bytes| BlobRecords::parse(&bytes)).unwrap_or_default();
         Ok(Self { directory: directory.to_owned(), blobs, exists, metadata, records })
     }
 
@@ -138,20 +139,23 @@ impl<'a> TreeCache<'a> {
         self.blobs.blob(&descriptor).map_err(|source| CacheError::Blob { diff_id: diff_id.clone(), source })
     }
 
-    /// Moves the live tree of a layer to `target`, if there is one and it is still that of `diff_id`. `None`: the layer
-    /// has to be made from its blob, and nothing is at `target`.
+    /// Moves the live tree of a layer to `target`, if there is one, it is still that of `diff_id`, and it belongs to the
+    /// user `uid`: another one's build cannot use it. `None`: the layer has to be made from its blob, and nothing is at
+    /// `target`.
     pub(crate) fn take(
         &self,
         id: &LayerId,
         diff_id: &Digest,
         target: &Path,
+        uid: u32,
     ) -> Result<Option<StatManifest>, CacheError> {
         let Ok(manifest) = StatManifest::read_from(&self.manifest_path(diff_id)) else { return Ok(None) };
         // An absent tree, another mount: the blob serves as well, whatever the reason.
         if move_tree(&self.tree_path(id), target).is_err() {
             return Ok(None);
         }
-        if matches!(manifest.compare(target), Ok(Comparison::Unchanged)) {
+        let is_own = fs_err::symlink_metadata(target).is_ok_and(|metadata| metadata.uid() == uid);
+        if is_own && matches!(manifest.compare(target), Ok(Comparison::Unchanged)) {
             return Ok(Some(manifest));
         }
         remove_tree(target).map_err(CacheError::File)?;

@@ -27,10 +27,10 @@ pub enum DetectError {
     #[error("could not make a temporary directory in {}", path.display())]
     TemporaryDirectory { path: PathBuf, source: io::Error },
     /// Every group failed; no module did worse than to say no.
-    #[error("No buildpack groups passed detection.\nPlease check that you are running against the correct path.")]
+    #[error("no buildpacks participating")]
     NoGroup,
     /// Every group failed, and in one of them a module failed to do its work.
-    #[error("No buildpack groups passed detection.")]
+    #[error("buildpack(s) failed with err")]
     NoGroupAndErrors,
     /// The group needs Dockerfiles to be generated.
     #[error("image extensions are not supported yet, and detection chose {}", .0.join(", "))]

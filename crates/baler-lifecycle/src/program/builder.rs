@@ -28,7 +28,7 @@ pub(super) const FLAGS: &[Flag] = &[
 pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let settings = context.settings;
     settings.refuse_positionals()?;
-    refuse_root()?;
+    refuse_root("build")?;
     let inputs = inputs(context)?;
     let result: BuildResult = build(&inputs, context.log).map_err(|error| failure(error, context))?;
     let path = inputs.layers_directory.join("config").join("metadata.toml");
@@ -75,5 +75,5 @@ fn failure(error: BuildError, context: &Context<'_>) -> Failure {
         | BuildError::Write(_)
         | BuildError::Extensions(_) => code::BUILD,
     };
-    Failure::new(code, error)
+    Failure::new(code, error).to("build")
 }

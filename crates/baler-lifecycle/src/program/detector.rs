@@ -32,7 +32,7 @@ pub(super) const FLAGS: &[Flag] = &[
 pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let settings = context.settings;
     settings.refuse_positionals()?;
-    refuse_root()?;
+    refuse_root("detect")?;
     let inputs = inputs(context)?;
     let Detection { group, plan } = detect(&inputs, context.log).map_err(|error| failure(error, context))?;
     write_toml(&settings.group_path(), &group).map_err(|error| Failure::new(code::FAILED, error))?;
@@ -87,9 +87,9 @@ pub(super) fn target(context: &Context<'_>) -> Result<baler_cnb::analyzed::Targe
 }
 
 /// Detect and build run what buildpacks bring, which must not be done as root.
-pub(super) fn refuse_root() -> Result<(), Failure> {
+pub(super) fn refuse_root(action: &'static str) -> Result<(), Failure> {
     if rustix::process::getuid().is_root() {
-        return Err(Failure::new(code::FAILED, "failed to build: refusing to run as root"));
+        return Err(Failure::new(code::FAILED, "refusing to run as root").to(action));
     }
     Ok(())
 }
@@ -106,7 +106,13 @@ fn failure(error: DetectError, context: &Context<'_>) -> Failure {
         | DetectError::Extensions(_) => code::DETECT,
         DetectError::Interrupted => interrupted(context),
     };
-    Failure::new(code, error)
+    if matches!(error, DetectError::NoGroup | DetectError::NoGroupAndErrors) {
+        context.log.error("No buildpack groups passed detection.");
+    }
+    if matches!(error, DetectError::NoGroup) {
+        context.log.error("Please check that you are running against the correct path.");
+    }
+    Failure::new(code, error).to("detect")
 }
 
 /// The exit code of a program that a signal has ended, as shells give it.

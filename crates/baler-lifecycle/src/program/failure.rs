@@ -37,18 +37,26 @@ pub mod code {
 #[derive(Debug)]
 pub struct Failure {
     code: u8,
+    /// What could not be done: `failed to <action>` goes before the error.
+    action: Option<&'static str>,
     source: Box<dyn Error + Send + Sync>,
 }
 
 impl Failure {
     /// A failure with an error.
     pub fn new(code: u8, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { code, source: source.into() }
+        Self { code, action: None, source: source.into() }
+    }
+
+    /// The same, said of what could not be done.
+    #[must_use]
+    pub fn to(self, action: &'static str) -> Self {
+        Self { action: Some(action), ..self }
     }
 
     /// Arguments that cannot be used.
     pub fn arguments(text: impl Into<String>) -> Self {
-        Self { code: code::ARGUMENTS, source: text.into().into() }
+        Self::new(code::ARGUMENTS, text.into())
     }
 
     /// The exit code.
@@ -58,13 +66,14 @@ impl Failure {
 
     /// The error and its causes.
     pub fn text(&self) -> String {
-        with_causes(self.source.as_ref())
+        let error = with_causes(self.source.as_ref());
+        self.action.map_or_else(|| error.clone(), |action| format!("failed to {action}: {error}"))
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.fmt(formatter)
+        formatter.write_str(&self.text())
     }
 }
 

@@ -38,6 +38,11 @@ impl StdoutLog {
         Self { level }
     }
 
+    /// What a phase ends with when it fails.
+    pub fn error(&self, line: &str) {
+        self.print(Level::Error, "ERROR: ", line);
+    }
+
     fn print(&self, level: Level, prefix: &str, line: &str) {
         if level >= self.level {
             // A platform that no longer listens must not stop a build.

@@ -91,7 +91,8 @@ fn restore_layer(
     let diff_id: Digest = sha.parse().map_err(LayerError::Digest)?;
     let place = inputs.layers.join(id.path());
     remove_tree(&place.host)?;
-    if let Some(manifest) = cache.take(id, &diff_id, &place.host)? {
+    let uid = inputs.user.host.map_or_else(|| rustix::process::geteuid().as_raw(), |owner| owner.uid);
+    if let Some(manifest) = cache.take(id, &diff_id, &place.host, uid)? {
         return Ok(RestoredLayer { diff_id, manifest, is_kept_tree: true });
     }
     let extraction = Extraction {

@@ -50,7 +50,7 @@ fn a_module_runs_once_and_is_shown_in_each_group() {
     let place = place(&[("a", "exit 100"), ("c", "exit 9")]);
     let lines = Lines::default();
     let error = detect(&place.detect_inputs(&["a b", "a b? c", "c"]), &lines).unwrap_err();
-    assert_eq!(error.to_string(), "No buildpack groups passed detection.");
+    assert_eq!(error.to_string(), "buildpack(s) failed with err");
     let mut runs: Vec<_> = place.read("runs").lines().map(str::to_owned).collect();
     runs.sort();
     assert_eq!(runs, ["a", "b", "c"]);

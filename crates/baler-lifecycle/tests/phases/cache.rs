@@ -7,7 +7,8 @@ use baler_image::Digest;
 use baler_lifecycle::analyze::Analysis;
 use baler_lifecycle::cache::TreeCache;
 use baler_lifecycle::export::{Exported, LayerOutcome};
-use baler_lifecycle::restore::Restoration;
+use baler_lifecycle::mounted::Owner;
+use baler_lifecycle::restore::{Restoration, RestoredLayer};
 
 use crate::support::{Build, Lines, Machine, make_directory, set_mode, write};
 
@@ -118,7 +119,7 @@ fn what_was_not_touched_is_not_read() {
     let machine = machine();
     run(&machine, make_all);
     let second = run(&machine, keep_all);
-    assert!(second.restoration.layers().values().all(|layer| layer.is_kept_tree()));
+    assert!(second.restoration.layers().values().all(RestoredLayer::is_kept_tree));
     assert_eq!(second.restoration.layers().len(), 4);
     let read: Vec<_> =
         second.exported.layers.iter().filter(|layer| layer.was_read).map(|layer| layer.what.as_str()).collect();
@@ -128,7 +129,7 @@ fn what_was_not_touched_is_not_read() {
     assert_eq!(second.exported.cached[1].diff_id.to_string(), BLC);
     assert_eq!(second.exported.cached[3].diff_id.to_string(), LC);
     let third = run(&machine, keep_all);
-    assert!(third.restoration.layers().values().all(|layer| layer.is_kept_tree()));
+    assert!(third.restoration.layers().values().all(RestoredLayer::is_kept_tree));
     assert_eq!(third.exported.image.digest(), second.exported.image.digest());
 }
 
@@ -163,7 +164,7 @@ fn a_change_is_exported_and_cached() {
         keep_all(layers);
     });
     assert_eq!(third.exported.image.digest(), second.exported.image.digest());
-    assert!(third.restoration.layers().values().all(|layer| layer.is_kept_tree()));
+    assert!(third.restoration.layers().values().all(RestoredLayer::is_kept_tree));
 }
 
 #[test]
@@ -203,7 +204,7 @@ fn of_two_builds_at_once_one_gets_the_tree() {
     let analysis = machine.analyze(&one, &log);
     let first = machine.restore(&one, analysis.metadata(), Some(&cache_of_one), &log);
     let second = machine.restore(&other, analysis.metadata(), Some(&cache_of_other), &log);
-    assert!(first.layers().values().all(|layer| layer.is_kept_tree()));
+    assert!(first.layers().values().all(RestoredLayer::is_kept_tree));
     assert!(second.layers().values().all(|layer| !layer.is_kept_tree()));
     let mut digests = Vec::new();
     for (build, restoration, cache) in [(&one, &first, &cache_of_one), (&other, &second, &cache_of_other)] {
@@ -215,7 +216,7 @@ fn of_two_builds_at_once_one_gets_the_tree() {
     }
     assert_eq!(digests[0], digests[1]);
     let third = run(&machine, keep_all);
-    assert!(third.restoration.layers().values().all(|layer| layer.is_kept_tree()));
+    assert!(third.restoration.layers().values().all(RestoredLayer::is_kept_tree));
 }
 
 #[test]
@@ -250,7 +251,7 @@ fn without_its_blob_a_layer_comes_back_not_at_all() {
 fn metadata_that_is_no_json_is_an_empty_cache() {
     let machine = machine();
     run(&machine, make_all);
-    fs_err::write(machine.cache_directory().join("metadata.json"), "{").unwrap();
+    fs_err::write(machine.cache_directory().join("metadata.json"), b"{\xff").unwrap();
     let second = run(&machine, keep_all);
     assert!(second.restoration.layers().is_empty());
     assert_eq!(with(&second.lines, "Restoring metadata"), ["Restoring metadata for \"test/layers:l\" from app image"]);
@@ -301,7 +302,7 @@ fn read_only_directories_and_odd_modes_survive_both_ways() {
     let toml = "[types]\nlaunch = true\ncache = true\n[metadata]\nmade = \"one\"\n";
     let second = run(&machine, |layers| write(layers, "lc.toml", toml));
     assert_eq!(first.exported.image.digest(), second.exported.image.digest());
-    assert!(second.restoration.layers().values().all(|layer| layer.is_kept_tree()));
+    assert!(second.restoration.layers().values().all(RestoredLayer::is_kept_tree));
     // The tree is lost: the blob gives the same.
     let trees = machine.cache_directory().join("trees/test_layers/lc");
     set_mode(&trees, 0o755);
@@ -356,4 +357,24 @@ fn a_layer_without_contents_cannot_be_cached() {
     assert_eq!(with(&built.lines, "Warning: Failed"), [warning]);
     assert!(built.exported.cached.is_empty());
     drop((built.build, built.analysis));
+}
+
+#[test]
+fn what_root_restores_belongs_to_the_build_user() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIP: needs root, to give files away");
+        return;
+    }
+    let mut machine = machine();
+    run(&machine, make_all);
+    // Neither the trees, which are root's, nor ids of headers are what this build can use.
+    machine.user.host = Some(Owner::new(100_000, 100_001));
+    let (log, build, cache) = (Lines::default(), machine.build(), machine.cache());
+    let analysis = machine.analyze(&build, &log);
+    machine.restore(&build, analysis.metadata(), Some(&cache), &log);
+    let layers = build.layers.host.join("test_layers");
+    for path in ["", "l.toml", "lc.toml", "lc", "lc/data"] {
+        let metadata = fs_err::symlink_metadata(layers.join(path)).unwrap();
+        assert_eq!((metadata.uid(), metadata.gid()), (100_000, 100_001), "{path}");
+    }
 }

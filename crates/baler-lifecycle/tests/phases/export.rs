@@ -349,3 +349,55 @@ fn unreadable_files_are_named() {
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("secret"), "{cause}");
 }
+
+#[test]
+fn sbom_files_are_one_layer_as_the_references() {
+    let machine = Machine::new(&["test/a", "test/b"]);
+    let build = machine.build();
+    build.hello();
+    for kind in ["cdx", "spdx", "syft"] {
+        for layer in ["both", "launched"] {
+            let path = format!("sbom/launch/test_a/{layer}/sbom.{kind}.json");
+            build.layers(&[(&path, &format!("{{\"{layer}\":\"{kind}\"}}\n"))]);
+        }
+        build.layers(&[(&format!("sbom/launch/test_a/sbom.{kind}.json"), &format!("{{\"launch\":\"{kind}\"}}\n"))]);
+    }
+    build.layers(&[("sbom/launch/test_b/sbom.syft.json", "{\"b\":1}\n")]);
+    for layer in ["both", "launched"] {
+        make_directory(&build.layers.host.join("test_a").join(layer));
+        build.layers(&[(&format!("test_a/{layer}.toml"), "[types]\nlaunch = true\n")]);
+    }
+    let expected = [
+        "sha256:7e295bc817b42816a9bcf986f82f24ccc3222c89b9c5563ce8df620e516ce01e",
+        "sha256:4f35834d119a3d1cc70c3bca9fde41f8b9bd945f1ddcad17b6fa52d21e3d4f37",
+        "sha256:635bfd423d56176be7beff13148d73140ee6ec46cbaa790f6fce9fbd821ffb4f",
+    ];
+    assert_eq!(diff_ids(&machine.export_fresh(&build))[..3], expected);
+}
+
+#[test]
+fn old_platform_apis_have_neither_sbom_nor_history() {
+    let machine = Machine { platform_api: "0.7", ..Machine::new(&["test/a"]) };
+    let build = minimal(&machine);
+    let bom = "[[bom]]\nname = \"dependency\"\n[bom.metadata]\nversion = \"1\"\n";
+    build.layers(&[("test_a/build.toml", bom), ("config/metadata.toml", &format!("{MINIMAL_METADATA}\n{bom}"))]);
+    let exported = machine.export_fresh(&build);
+    let names: Vec<_> = exported.layers.iter().map(|layer| layer.what.as_str()).collect();
+    let own = |name: &str| format!("buildpacksio/lifecycle:{name}");
+    assert_eq!(names, ["app", &own("launcher"), &own("config"), &own("process-types")]);
+    let config = exported.image.config();
+    assert!(config.history.iter().all(|entry| entry.created_by.is_none()));
+    assert_eq!(config.history.len(), 5);
+    let label = |name: &str| -> serde_json::Value { serde_json::from_str(config.label(name).unwrap()).unwrap() };
+    let lifecycle = label("io.buildpacks.lifecycle.metadata");
+    assert_eq!(
+        (&lifecycle["sbom"], &lifecycle["runImage"]["image"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null)
+    );
+    assert_eq!(lifecycle["stack"]["runImage"]["image"], crate::support::RUN);
+    let build = label("io.buildpacks.build.metadata");
+    assert_eq!(build["bom"][0]["name"], "dependency");
+    assert_eq!(build["processes"][0]["command"], "/workspace/run.sh");
+    let report = exported.report.build.unwrap();
+    assert_eq!(report.bom[0]["buildpack"]["id"].as_str(), Some("test/a"));
+}

@@ -34,6 +34,7 @@ pub(crate) struct Machine {
     pub(crate) threads: usize,
     pub(crate) names: Vec<ImageName>,
     pub(crate) process_type: Option<String>,
+    pub(crate) user: BuildUser,
 }
 
 /// One build's directories.
@@ -62,8 +63,6 @@ impl Lines {
     }
 }
 
-const USER: BuildUser = BuildUser { image: Owner::new(1000, 1000), host: None };
-
 impl Machine {
     pub(crate) fn new(group: &[&str]) -> Self {
         let element = |id: &&str| GroupElement {
@@ -80,6 +79,7 @@ impl Machine {
             threads: 2,
             names: vec![APP.parse().unwrap()],
             process_type: None,
+            user: BuildUser { image: Owner::new(1000, 1000), host: None },
         };
         machine.make_run_image();
         machine
@@ -142,7 +142,7 @@ impl Machine {
             run_image: self.find(RUN).unwrap(),
             skip_layers: false,
             layers: &build.layers,
-            user: USER,
+            user: self.user,
         };
         analyze(inputs, log).unwrap()
     }
@@ -160,7 +160,7 @@ impl Machine {
             metadata,
             cache,
             layers: &build.layers,
-            user: USER,
+            user: self.user,
             skip_layers: false,
             threads: NonZeroUsize::new(self.threads).unwrap(),
         };
@@ -181,7 +181,7 @@ impl Machine {
             platform_api: self.platform_api(),
             layers: &build.layers,
             app: &build.app,
-            user: USER,
+            user: self.user,
             group: &group,
             analysis,
             restoration,

@@ -8,9 +8,9 @@ use baler_image::{Digest, ResolvedImage, Sink, SinkError, Source, SourceError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CopyBlobError {
-    #[error(transparent)]
+    #[error("{0}")]
     Read(#[from] SourceError),
-    #[error(transparent)]
+    #[error("{0}")]
     Write(#[from] SinkError),
     #[error("could not copy blob {digest}")]
     Copy { digest: Digest, source: io::Error },

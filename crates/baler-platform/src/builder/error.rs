@@ -10,7 +10,7 @@ use super::config::ConfigError;
 use super::labels::IdError;
 use super::modules::ModuleError;
 use super::order::OrderError;
-use crate::images::{CopyBlobError, LocateError};
+use crate::images::LocateError;
 use crate::interrupt::Interrupted;
 
 /// Why there is no builder.
@@ -34,7 +34,7 @@ pub enum CreateError {
     #[error("{0}")]
     Layout(#[from] baler_store::LayoutError),
     #[error("{0}")]
-    Copy(#[from] CopyBlobError),
+    Copy(#[from] baler_store::CopyError),
     #[error("could not make a layer of the builder")]
     Layer(#[source] TarError),
     #[error("{0}")]

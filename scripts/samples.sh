@@ -87,11 +87,11 @@ sample_runs() {
         return 1
     fi
     health=$(fetch "http://localhost:$port/health" "$process")
+    # The application closes its server and ends with 0: the signal goes through, and the code comes back.
     kill -TERM "$process"
     wait "$process"
     grep -q '<h1>Hello from the guest book</h1>' <<< "$page"
     grep -q '"status":"ok"' <<< "$health"
-    # The application closes its server on SIGTERM and ends with 0: the signal went through, and the code came back.
 }
 
 # The exec.d program of the buildpack in Rust sets a variable, and leaves it alone where somebody did.
@@ -99,13 +99,13 @@ sample_environment() {
     local script='process.stdout.write(`${process.env.WEB_CONCURRENCY} ${process.env.NODE_ENV}`)'
     local expected
     expected="$(nproc) production"
-    expect_equal "$expected" "$(as_sample_user run "$sample_image" --entrypoint launcher -- node -e "$script")"
-    expect_equal "7 production" "$(as_sample_user run "$sample_image" --env WEB_CONCURRENCY=7 --entrypoint launcher -- node -e "$script")"
+    expect_equal "$expected" "$(as_sample_user run "$sample_image" --entrypoint launcher -- -- node -e "$script")"
+    expect_equal "7 production" "$(as_sample_user run "$sample_image" --env WEB_CONCURRENCY=7 --entrypoint launcher -- -- node -e "$script")"
 }
 
 # Other tools take what is written: skopeo reads the layout, Podman with runc runs it.
 sample_runs_elsewhere() {
-    local layout=$work/layout image port status=0
+    local layout=$work/home/layout image port status=0
     rm -rf "$layout"
     as_sample_user build "oci:$layout" --builder "$sample_builder" --path "$work/app" > "$work/log" 2>&1 || {
         cat "$work/log"

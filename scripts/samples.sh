@@ -116,7 +116,8 @@ sample_runs_elsewhere() {
         note "Podman is for root only here"
         return
     fi
-    image=$(podman pull --quiet "oci:$layout")
+    # Podman makes a name of the path, which a name cannot have all letters of.
+    image=$(cd "$work/home" && podman pull --quiet oci:layout)
     port=$(free_port)
     podman run --rm --name baler-test --network host --env "PORT=$port" "$image" > "$work/log" 2>&1 &
     process=$!
@@ -124,6 +125,8 @@ sample_runs_elsewhere() {
     podman stop --time 5 baler-test > /dev/null || status=1
     wait "$process" || true
     podman rmi --force "$image" > /dev/null
+    # Podman mounts its store on itself.
+    umount "$podman_store/overlay" 2> /dev/null || true
     [[ $status -eq 0 ]] || cat "$work/log"
     return "$status"
 }

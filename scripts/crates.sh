@@ -80,7 +80,7 @@ check_rust_buildpack() {
     cargo fmt --check
     cargo clippy --quiet --all-targets --locked --target-dir "$root/target/samples" -- --deny warnings
     cargo test --quiet --locked --target-dir "$root/target/samples"
-    cargo deny --log-level error check --config "$root/deny.toml" bans licenses sources
+    cargo deny --log-level error --config "$root/deny.toml" check bans licenses sources
 }
 
 # What sandboxes could leave behind: mounts of ours, and processes of the test user.

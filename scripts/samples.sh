@@ -46,7 +46,7 @@ sample_builds_alike() {
     first=$(digest_of)
     build_sample "$work/warm"
     warm=$(digest_of)
-    expect_line "Reusing layer 'baler/nodejs:node_modules'" "$work/warm"
+    expect_line "Reusing layer 'baler/nodejs:dependencies'" "$work/warm"
     expect_line "Reusing node_modules: package-lock.json is unchanged" "$work/warm"
     build_sample "$work/cold" --clear-cache
     cold=$(digest_of)

@@ -17,6 +17,8 @@
 
 pub mod apply;
 pub mod directory;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod glob;
 pub mod module;
 pub mod move_tree;

@@ -1,8 +1,8 @@
 //! One pass over a layer: tar bytes in; diffID, compressed blob and its digest out.
 //!
-//! The tar is cut into blocks of 1 MiB; each becomes one gzip member, compressed by whichever thread is free, so the
-//! bytes depend on the tar alone and not on the number of threads. Blocks that do not compress are stored. Hashing runs
-//! beside compression. Memory is bounded by the blocks in flight, whatever the size of the layer.
+//! The tar is cut into blocks of 1 MiB; each becomes one or more gzip members, made by whichever thread is free, so the
+//! bytes depend on the tar alone and not on the number of threads. What does not compress is stored. Hashing runs beside
+//! compression. Memory is bounded by the blocks in flight, whatever the size of the layer.
 //!
 //! ```text
 //! produce ─► block ─┬─► hasher: diffID                       a block is used again when
@@ -12,6 +12,7 @@
 
 mod block;
 mod member;
+mod noise;
 mod pipeline;
 
 use std::io::{self, Write};

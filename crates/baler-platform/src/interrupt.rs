@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use baler_image::{BlobWriter, Descriptor, Digest, ImageName, Place, Sink, SinkError};
+use baler_image::{BlobWriter, Descriptor, Digest, ImageName, Place, ResolvedImage, Sink, SinkError};
 use baler_sandbox::{Control, Signal};
 
 /// Shared by the thread that receives signals and the one that works.
@@ -98,6 +98,10 @@ impl Sink for InterruptibleSink<'_> {
 
     fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
         self.sink.put_document(name, descriptor, bytes)
+    }
+
+    fn put_image(&self, name: &ImageName, image: &ResolvedImage) -> Result<(), SinkError> {
+        self.sink.put_image(name, image)
     }
 }
 

@@ -31,7 +31,7 @@ pub struct RunRequest {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    #[error(transparent)]
+    #[error("{0}")]
     Locate(#[from] LocateError),
     #[error("image '{name}' has no process type '{process}'")]
     NoProcess { name: ImageName, process: String, has: Vec<String> },
@@ -41,9 +41,9 @@ pub enum RunError {
     UnknownUser { name: ImageName, user: String },
     #[error("could not unpack image '{name}'")]
     Unpack { name: ImageName, source: UnpackError },
-    #[error(transparent)]
+    #[error("{0}")]
     Scratch(#[from] ScratchError),
-    #[error(transparent)]
+    #[error("{0}")]
     Sandbox(#[from] SandboxError),
 }
 

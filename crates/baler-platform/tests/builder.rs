@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use baler_image::{Descriptor, ImageName, Sink as _, Source as _, media_type};
+use baler_image::{Descriptor, ImageName, Sink as _, media_type};
 use baler_layer::sink::compress;
 use baler_layer::tar::{Attributes, Owner, TarWriter};
 use baler_platform::builder::{self, CreateError, CreateRequest};

@@ -50,6 +50,17 @@ pub fn copy_image(
     sink.put_image(name, image).map_err(|source| CopyError::Write { name: name.clone(), source })
 }
 
+/// Copies the layers of `image` that `sink` does not have: what a new image stands on.
+pub fn copy_layers(
+    image: &ResolvedImage,
+    source: &dyn Source,
+    sink: &dyn Sink,
+    progress: &(dyn Fn(CopyEvent<'_>) + Sync),
+) -> Result<(), CopyError> {
+    let layers: Vec<&Descriptor> = image.manifest().value.layers.iter().collect();
+    copy_blobs(&layers, &Copying { source, sink, progress })
+}
+
 /// From where to where.
 pub(crate) struct Copying<'a> {
     pub(crate) source: &'a dyn Source,

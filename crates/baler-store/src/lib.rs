@@ -34,7 +34,7 @@ mod store;
 mod unpack;
 
 pub use cache::CacheEntry;
-pub use copy::{CopyError, CopyEvent, copy_image};
+pub use copy::{CopyError, CopyEvent, copy_image, copy_layers};
 pub use disk::DiskFull;
 pub use garbage::{CollectError, Freed};
 pub use layout::{Layout, LayoutError};

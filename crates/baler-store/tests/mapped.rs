@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use baler_image::{Digest, Layer, Sink};
 use baler_sandbox::{HostIds, IdMap, IdMapMode, Identity, SandboxProgram};
 use baler_store::{Layout, Store, UNPACK_OPERATION, UnpackError};
-use support::{list, open, put_layer, store};
+use support::{list, open, put_covering_layers, put_layer, store};
 
 type Test = fn(&IdMap);
 
@@ -32,7 +32,8 @@ fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
-    let tests: [(&str, Test); 4] = [
+    let tests: [(&str, Test); 5] = [
+        ("directories_keep_their_owners", directories_keep_their_owners),
         ("files_belong_to_mapped_ids", files_belong_to_mapped_ids),
         ("a_layer_may_come_from_another_place", a_layer_may_come_from_another_place),
         ("a_wrong_layer_leaves_nothing", a_wrong_layer_leaves_nothing),
@@ -76,6 +77,18 @@ fn files_belong_to_mapped_ids(id_map: &IdMap) {
     let freed = open(&root).collect_garbage().unwrap();
     assert_eq!((freed.blobs, freed.layers), (1, 1));
     assert!(list(&root.join("tmp")).is_empty());
+}
+
+fn directories_keep_their_owners(id_map: &IdMap) {
+    let (_directory, store) = store();
+    let layers = put_covering_layers(&store);
+    let unpacked = store.unpack(&layers, &store, id_map, &|_| ()).unwrap();
+    let home = fs_err::metadata(unpacked.lower[0].join("home")).unwrap();
+    assert_eq!((Some(home.uid()), Some(home.gid())), (id_map.host_uid(1000), id_map.host_gid(1000)));
+    assert_eq!(home.permissions().mode() & 0o7777, 0o750);
+    let root = store.root().to_owned();
+    drop(store);
+    assert_eq!(open(&root).collect_garbage().unwrap().layers, 3);
 }
 
 fn a_layer_may_come_from_another_place(id_map: &IdMap) {

@@ -2,12 +2,17 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use baler_image::{Digest, Layer, Sink, SourceError};
 use baler_layer::apply::ApplyError;
+use baler_layer::ownership::User;
 use baler_store::{Layout, UnpackError, UnpackEvent};
-use support::{blob_path, damage, list, name, open, put_image, put_layer, resolved, single, store};
+use support::{
+    blob_path, damage, list, name, open, put_covering_layers, put_image, put_layer, resolved, single, store,
+};
 
 #[test]
 fn layers_are_stacked_topmost_first_and_unpacked_once() {
@@ -32,6 +37,19 @@ fn layers_are_stacked_topmost_first_and_unpacked_once() {
     assert_eq!((again.lower, again.owners), (unpacked.lower, unpacked.owners));
     assert_eq!((started.into_inner(), present.into_inner()), (0, 3));
     assert!(store.unpack(&[], &store, &single(), &|_| ()).unwrap().lower.is_empty());
+}
+
+#[test]
+fn directories_keep_the_mode_that_lower_layers_give_them() {
+    let (_directory, store) = store();
+    let layers = put_covering_layers(&store);
+    let unpacked = store.unpack(&layers, &store, &single(), &|_| ()).unwrap();
+    assert_eq!(unpacked.lower.len(), 3);
+    let mode = |path: &str| fs_err::metadata(unpacked.lower[0].join(path)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("tmp"), mode("home"), mode("")), (0o1777, 0o750, 0o755));
+    assert_eq!(store.unpack(&layers[..1], &store, &single(), &|_| ()).unwrap().lower.len(), 1);
+    let user = User { uid: 1000, gids: vec![1000] };
+    assert_eq!(unpacked.writable(&user).writable, [Path::new("/home"), Path::new("/tmp")]);
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn add_layer(tree: &mut BTreeMap<PathBuf, Merged>, layer: usize, index: &Ownersh
 
 /// Whether one of the `upper` layers has something else at `path` or above it. Their directories are all in the index;
 /// what is not there are files that only root may write, and links.
-fn is_hidden(upper: &[StackedLayer<'_>], path: &Path, is_directory: bool) -> bool {
+pub(super) fn is_hidden(upper: &[StackedLayer<'_>], path: &Path, is_directory: bool) -> bool {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let is_other = |layer: &StackedLayer<'_>| -> rustix::io::Result<bool> {
         let root = openat2(CWD, layer.root, flags, Mode::empty(), ResolveFlags::empty())?;

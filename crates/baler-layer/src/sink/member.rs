@@ -1,8 +1,12 @@
-//! One block as one gzip member (RFC 1952): header without time or name, deflate data, CRC and length.
+//! One block as gzip members (RFC 1952): header without time or name, deflate data, CRC and length.
 //!
-//! The bytes depend on the block alone. What hardly compresses is stored (RFC 1951, 3.2.4), which costs nothing to read.
+//! The bytes depend on the block alone. Most blocks are one member. Where a block has a longer stretch of what looks like
+//! noise (files that are compressed already), that is a member of its own which is stored (RFC 1951, 3.2.4): trying to
+//! compress it takes longer than compressing text does, and reading it back costs nothing.
 
 use libdeflater::{CompressionLvl, Compressor};
+
+use super::noise;
 
 const LEVEL: i32 = 1;
 /// A stored block says its length in 16 bits.
@@ -13,35 +17,67 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 0xff];
 /// Compresses blocks, one after another.
 pub(super) struct MemberWriter {
     compressor: Compressor,
+    trial: Vec<u8>,
 }
 
 impl MemberWriter {
     pub(super) fn new() -> Self {
         let level = CompressionLvl::new(LEVEL).expect("the level is one that libdeflate has");
-        Self { compressor: Compressor::new(level) }
+        Self { compressor: Compressor::new(level), trial: Vec::new() }
     }
 
-    /// Replaces `output` with the member for `input`.
+    /// Replaces `output` with the members for `input`.
     pub(super) fn write(&mut self, input: &[u8], output: &mut Vec<u8>) {
-        // Room for 97 %: what needs more is not worth the time it takes to decompress.
-        let room = input.len() / 100 * 97 + 64;
         output.clear();
-        output.resize(HEADER.len() + room, 0);
-        match self.compressor.deflate_compress(input, &mut output[HEADER.len()..]) {
-            Ok(length) => output.truncate(HEADER.len() + length),
-            Err(libdeflater::CompressionError::InsufficientSpace) => {
-                output.truncate(HEADER.len());
-                store(input, output);
+        let mut rest = input;
+        for stretch in noise::stretches(input) {
+            let start = stretch.start - (input.len() - rest.len());
+            if !self.is_noise(&input[stretch.clone()]) {
+                continue;
             }
+            if start > 0 {
+                self.compress(&rest[..start], output);
+            }
+            store(&input[stretch.clone()], output);
+            rest = &input[stretch.end..];
         }
-        output[..HEADER.len()].copy_from_slice(&HEADER);
-        output.extend_from_slice(&libdeflater::crc32(input).to_le_bytes());
-        let length = u32::try_from(input.len()).expect("a block is small");
-        output.extend_from_slice(&length.to_le_bytes());
+        if !rest.is_empty() || input.is_empty() {
+            self.compress(rest, output);
+        }
+    }
+
+    /// Whether what looks like noise byte by byte does not repeat itself either, by a part of it.
+    fn is_noise(&mut self, stretch: &[u8]) -> bool {
+        let middle = stretch.len() / 2;
+        let part = &stretch[middle..stretch.len().min(middle + noise::PIECE_SIZE)];
+        self.trial.resize(room(part.len()), 0);
+        self.compressor.deflate_compress(part, &mut self.trial).is_err()
+    }
+
+    /// Adds a member, stored if it hardly compresses.
+    fn compress(&mut self, input: &[u8], output: &mut Vec<u8>) {
+        let start = output.len();
+        output.extend_from_slice(&HEADER);
+        let data = output.len();
+        output.resize(data + room(input.len()), 0);
+        if let Ok(length) = self.compressor.deflate_compress(input, &mut output[data..]) {
+            output.truncate(data + length);
+            trailer(input, output);
+        } else {
+            output.truncate(start);
+            store(input, output);
+        }
     }
 }
 
+/// 97 % of the length: what needs more is not worth the time it takes to decompress.
+fn room(length: usize) -> usize {
+    length - length * 3 / 100 + if length < 1024 { 64 } else { 0 }
+}
+
+/// Adds a member that is not compressed.
 fn store(input: &[u8], output: &mut Vec<u8>) {
+    output.extend_from_slice(&HEADER);
     let mut chunks = input.chunks(STORED_SIZE).peekable();
     while let Some(chunk) = chunks.next() {
         let length = u16::try_from(chunk.len()).expect("chunks are cut to fit");
@@ -50,4 +86,11 @@ fn store(input: &[u8], output: &mut Vec<u8>) {
         output.extend_from_slice(&(!length).to_le_bytes());
         output.extend_from_slice(chunk);
     }
+    trailer(input, output);
+}
+
+fn trailer(input: &[u8], output: &mut Vec<u8>) {
+    output.extend_from_slice(&libdeflater::crc32(input).to_le_bytes());
+    let length = u32::try_from(input.len()).expect("a block is small");
+    output.extend_from_slice(&length.to_le_bytes());
 }

@@ -61,6 +61,15 @@ fn noise_is_stored() {
     assert_eq!(decompress(&blob), bytes[..BLOCK_SIZE]);
 }
 
+#[test]
+fn noise_that_repeats_itself_is_compressed() {
+    let table: Vec<u8> = (0..=255).collect();
+    let bytes = table.repeat(BLOCK_SIZE / 256);
+    let (compressed, blob) = compress_bytes(1, &bytes, BLOCK_SIZE);
+    assert!(compressed.size < 10_000, "{}", compressed.size);
+    assert_eq!(decompress(&blob), bytes);
+}
+
 #[derive(Debug, thiserror::Error)]
 enum TestError {
     #[error("the producer gave up")]

@@ -26,7 +26,7 @@ pub enum BuilderImageError {
     NoLabel { name: ImageName, label: &'static str },
     #[error("builder '{name}' has label '{label}' which could not be read")]
     BadLabel { name: ImageName, label: &'static str, source: serde_json::Error },
-    #[error(transparent)]
+    #[error("{0}")]
     Id(#[from] IdError),
 }
 

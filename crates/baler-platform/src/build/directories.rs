@@ -17,7 +17,7 @@ use crate::variables::Variables;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectoryError {
-    #[error(transparent)]
+    #[error("{0}")]
     Scratch(#[from] ScratchError),
     #[error("could not write {}", path.display())]
     Write { path: PathBuf, source: io::Error },

@@ -34,19 +34,19 @@ pub enum BuildError {
     PlatformsDiffer { builder: ImageName, builder_platform: Platform, run_image: ImageName, run_platform: Platform },
     #[error("could not unpack builder '{name}'")]
     Unpack { name: ImageName, source: baler_store::UnpackError },
-    #[error(transparent)]
+    #[error("{0}")]
     Order(#[from] BuildOrderError),
-    #[error(transparent)]
+    #[error("{0}")]
     Workspace(#[from] WorkspaceError),
-    #[error(transparent)]
+    #[error("{0}")]
     Certificates(#[from] CertificateError),
-    #[error(transparent)]
+    #[error("{0}")]
     Directories(#[from] DirectoryError),
     #[error("could not use the cache of the image")]
     CacheDirectory { source: io::Error },
-    #[error(transparent)]
+    #[error("{0}")]
     Cache(#[from] baler_lifecycle::cache::CacheError),
-    #[error(transparent)]
+    #[error("{0}")]
     Analyze(#[from] baler_lifecycle::analyze::AnalyzeError),
     #[error("executing lifecycle")]
     Phase(#[from] PhaseError),
@@ -54,7 +54,7 @@ pub enum BuildError {
     Restore(#[from] baler_lifecycle::restore::RestoreError),
     #[error("failed to export")]
     Export(#[from] baler_lifecycle::export::ExportError),
-    #[error(transparent)]
+    #[error("{0}")]
     NoLauncher(#[from] baler_lifecycle::launcher_binary::NoLauncher),
     #[error("could not write the layout of '{name}'")]
     Layout { name: ImageName, source: baler_store::LayoutError },
@@ -66,6 +66,6 @@ pub enum BuildError {
     WriteFile { path: PathBuf, source: io::Error },
     #[error("could not make the text of {}", path.display())]
     Serialize { path: PathBuf, source: Box<toml::ser::Error> },
-    #[error(transparent)]
+    #[error("{0}")]
     Interrupted(#[from] Interrupted),
 }

@@ -27,7 +27,7 @@ pub enum PhaseError {
     Sandbox { phase: Phase, source: SandboxError },
     #[error("could not read the output of {phase}")]
     Output { phase: Phase, source: std::io::Error },
-    #[error(transparent)]
+    #[error("{0}")]
     Interrupted(#[from] Interrupted),
 }
 

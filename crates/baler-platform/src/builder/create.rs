@@ -21,7 +21,7 @@ use super::error::CreateError;
 use super::modules::{self, Modules};
 use super::{config, files, labels, order};
 use crate::context::Context;
-use crate::images::{Located, copy_blobs, locate};
+use crate::images::{Located, locate};
 use crate::output::Level;
 
 /// The creation time of builders and of each step of their history.
@@ -66,7 +66,7 @@ pub fn create(context: &Context<'_>, request: &CreateRequest) -> Result<CreatedB
         Some(layout) => layout,
         None => context.store,
     };
-    copy_blobs(image, located.source(context.store), sink)?;
+    baler_store::copy_layers(image, located.source(context.store), sink, &|_| {})?;
 
     let mut draft = Draft::new(image, sink, context.threads);
     draft.directories(user)?;

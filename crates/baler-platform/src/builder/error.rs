@@ -10,15 +10,15 @@ use super::config::ConfigError;
 use super::labels::IdError;
 use super::modules::ModuleError;
 use super::order::OrderError;
-use crate::images::{CopyBlobError, LocateError};
+use crate::images::LocateError;
 use crate::interrupt::Interrupted;
 
 /// Why there is no builder.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateError {
-    #[error(transparent)]
-    Config(ConfigError),
+    #[error("{0}")]
+    Config(#[source] ConfigError),
     #[error("{} has {what}, which builders cannot have yet", path.display())]
     Unsupported { path: PathBuf, what: &'static str },
     #[error("failed to add buildpacks to builder")]
@@ -29,17 +29,17 @@ pub enum CreateError {
     BuildImageName { path: PathBuf, source: InvalidReference },
     #[error("failed to create builder: fetch build image '{name}'")]
     FetchBuildImage { name: ImageName, source: LocateError },
-    #[error(transparent)]
+    #[error("{0}")]
     Id(#[from] IdError),
-    #[error(transparent)]
+    #[error("{0}")]
     Layout(#[from] baler_store::LayoutError),
-    #[error(transparent)]
-    Copy(#[from] CopyBlobError),
+    #[error("{0}")]
+    Copy(#[from] baler_store::CopyError),
     #[error("could not make a layer of the builder")]
     Layer(#[source] TarError),
-    #[error(transparent)]
+    #[error("{0}")]
     Sink(#[from] SinkError),
-    #[error(transparent)]
+    #[error("{0}")]
     NoLauncher(#[from] baler_lifecycle::launcher_binary::NoLauncher),
     #[error("the lifecycle of this program is for {host}, and the builder is for {wanted}")]
     ForeignLifecycle { host: Platform, wanted: Platform },
@@ -49,8 +49,8 @@ pub enum CreateError {
     WriteConfig { digest: Digest, source: io::Error },
     #[error("could not write a label")]
     Label(#[from] serde_json::Error),
-    #[error(transparent)]
+    #[error("{0}")]
     Inconsistent(#[from] LayerCountMismatch),
-    #[error(transparent)]
+    #[error("{0}")]
     Interrupted(#[from] Interrupted),
 }

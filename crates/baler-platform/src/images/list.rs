@@ -19,7 +19,7 @@ pub struct ListedImage {
 
 /// The list could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
+#[error("{0}")]
 pub struct ListError(#[from] RecordError);
 
 /// Why an image was not removed.
@@ -28,9 +28,9 @@ pub struct ListError(#[from] RecordError);
 pub enum RemoveError {
     #[error("image '{0}' does not exist in the local store")]
     NotFound(String),
-    #[error(transparent)]
+    #[error("{0}")]
     Record(#[from] RecordError),
-    #[error(transparent)]
+    #[error("{0}")]
     Collect(#[from] CollectError),
 }
 

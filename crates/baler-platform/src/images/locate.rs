@@ -23,9 +23,9 @@ impl Located {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocateError {
-    #[error(transparent)]
+    #[error("{0}")]
     Resolve(#[from] ResolveError),
-    #[error(transparent)]
+    #[error("{0}")]
     Layout(#[from] LayoutError),
 }
 

@@ -3,6 +3,7 @@
 //! `layers/<id map>/<diffID>/` holds `tree`, and `owners` with what the headers said. It is made under a temporary name
 //! and renamed, with a lock of its own held, so that two processes that need one layer do the work once.
 
+mod attributes;
 mod boot;
 mod layer;
 mod operation;
@@ -22,6 +23,7 @@ pub use operation::UNPACK_OPERATION;
 use crate::disk::DiskFull;
 use crate::scratch::ScratchError;
 use crate::store::Store;
+use attributes::AttributesLayer;
 use layer::Unpacking;
 
 /// What happens while layers are unpacked; called from several threads.
@@ -55,7 +57,8 @@ pub enum UnpackError {
 /// Unpacked layers, ready to be stacked. Garbage collection leaves them as long as this process has the store open.
 #[derive(Clone, Debug, Default)]
 pub struct UnpackedLayers {
-    /// The directories, topmost first. A layer that occurs twice is here once: the lower one adds nothing.
+    /// The directories, topmost first. A layer that occurs twice is here once: the lower one adds nothing. On top there
+    /// may be one with nothing but directories, which get back the mode and owner that they have in the image.
     pub lower: Vec<PathBuf>,
     /// What the layers say about owners, in the same order.
     pub owners: Vec<OwnershipIndex>,
@@ -115,6 +118,12 @@ impl Store {
             let (tree, owners) = result?;
             unpacked.lower.push(tree);
             unpacked.owners.push(owners);
+        }
+        if let Some(attributes) = AttributesLayer::of(&unpacked) {
+            let unpacking = Unpacking::new(self, &attributes, id_map, &|_| ());
+            let (tree, owners) = unpacking.unpack(&attributes.layer)?;
+            unpacked.lower.insert(0, tree);
+            unpacked.owners.insert(0, owners);
         }
         Ok(unpacked)
     }

@@ -44,20 +44,44 @@ pub fn name(text: &str) -> ImageName {
 
 /// Writes a layer with a directory and some files, `etc/<file>` each.
 pub fn put_layer(sink: &dyn Sink, files: &[(&str, &str)]) -> Layer {
-    let mut writer = sink.begin_blob().unwrap();
-    let produce = |output: &mut dyn Write| -> Result<(), TarError> {
-        let mut tar = TarWriter::new(output);
+    put_tar(sink, &|tar| {
         tar.directory(Path::new("etc"), &Attributes::new(0o755, Owner::ROOT))?;
         for (file, content) in files {
             let attributes = Attributes::new(0o640, Owner::new(7, 8));
             tar.file(&Path::new("etc").join(file), &attributes, content.len() as u64, content.as_bytes())?;
         }
+        Ok(())
+    })
+}
+
+type Entries<'a> = &'a dyn Fn(&mut TarWriter<&mut dyn Write>) -> Result<(), TarError>;
+
+/// Writes a layer with these entries.
+pub fn put_tar(sink: &dyn Sink, entries: Entries<'_>) -> Layer {
+    let mut writer = sink.begin_blob().unwrap();
+    let produce = |output: &mut dyn Write| -> Result<(), TarError> {
+        let mut tar = TarWriter::new(output);
+        entries(&mut tar)?;
         tar.finish().map(drop)
     };
     let compressed = compress(NonZeroUsize::MIN, &mut writer, produce).unwrap();
     writer.commit(&compressed.digest, compressed.size).unwrap();
     let descriptor = Descriptor::new(media_type::OCI_LAYER_GZIP, compressed.size, compressed.digest);
     Layer { descriptor, diff_id: compressed.diff_id }
+}
+
+/// Two layers: the lower says that `tmp` is everybody's and `home` is the build user's, the upper has a file in each.
+pub fn put_covering_layers(sink: &dyn Sink) -> [Layer; 2] {
+    let lower = put_tar(sink, &|tar| {
+        tar.directory(Path::new("tmp"), &Attributes::new(0o1777, Owner::ROOT))?;
+        tar.directory(Path::new("home"), &Attributes::new(0o750, Owner::new(1000, 1000)))
+    });
+    let upper = put_tar(sink, &|tar| {
+        let attributes = Attributes::new(0o644, Owner::ROOT);
+        tar.file(Path::new("tmp/file"), &attributes, 0, &b""[..])?;
+        tar.file(Path::new("home/file"), &attributes, 0, &b""[..])
+    });
+    [lower, upper]
 }
 
 pub fn put_bytes(sink: &dyn Sink, media_type: &str, bytes: &[u8]) -> Descriptor {

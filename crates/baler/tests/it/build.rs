@@ -51,7 +51,7 @@ fn a_changed_line_changes_only_the_application_layer() {
     application(&place, &[("greeting", "changed\n")]);
     let second = place.build(&["--timings"]).success();
     assert!(second.stdout.contains("Reusing layer 'test/web:dep'"), "{}", second.stdout);
-    assert!(second.stdout.contains("Adding 1/1 app layer(s)"), "{}", second.stdout);
+    assert!(second.stdout.contains("Added 1/1 app layer(s)"), "{}", second.stdout);
     assert!(second.stdout.contains("Timings:"), "{}", second.stdout);
     assert_eq!(place.run(&["run", "app"]).success().stdout, "changed\n");
 }

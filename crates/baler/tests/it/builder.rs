@@ -43,7 +43,7 @@ fn what_is_wrong_with_a_configuration_is_said() {
             "no versions of buildpack 'absent' were found on the builder",
         ),
         ("[[buildpacks]]\nuri = \"one\"\nid = \"other\"\n", "has ID 'test/one' which does not match ID 'other'"),
-        ("description = [\n", "line 1"),
+        ("description = [\n", "TOML parse error at line"),
     ];
     for (text, expected) in cases {
         write(&place.path().join("builder.toml"), &format!("{text}{images}"));

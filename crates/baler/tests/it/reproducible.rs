@@ -4,7 +4,7 @@ use crate::support::{Place, User, application, buildpack, users};
 
 const SCRIPT: &str = "
 mkdir -p \"$1/dep/sub\"; seq 1 200000 >\"$1/dep/numbers\"; dd if=/dev/zero of=\"$1/dep/zeros\" bs=1024 count=3000 2>/dev/null
-ln -s numbers \"$1/dep/link\"; chmod 0555 \"$1/dep/sub\"; echo x >\"$1/dep/secret\"; chmod 0600 \"$1/dep/secret\"
+ln -sf numbers \"$1/dep/link\"; chmod 0555 \"$1/dep/sub\"; echo x >\"$1/dep/secret\"; chmod 0600 \"$1/dep/secret\"
 printf '[types]\\nlaunch = true\\ncache = true\\n' >\"$1/dep.toml\"
 printf '[[slices]]\\npaths = [\"*.txt\"]\\n' >\"$1/launch.toml\"";
 

@@ -33,8 +33,8 @@ fn processes_arguments_and_exit_codes() {
     for user in users() {
         let Some(place) = place(user) else { return };
         let run = |arguments: &[&str]| -> Outcome { place.run(&[&["run", "app"], arguments].concat()) };
-        assert_eq!(run(&[]).success().stdout, "web in /workspace as 1000 with default \n", "{user:?}");
-        assert_eq!(run(&["--", "given"]).success().stdout, "web in /workspace as 1000 with given \n", "{user:?}");
+        assert_eq!(run(&[]).success().stdout, "web in /workspace as 1000 with default\n", "{user:?}");
+        assert_eq!(run(&["--", "given"]).success().stdout, "web in /workspace as 1000 with given\n", "{user:?}");
         run(&["--process", "fail"]).failure(42);
         let unknown = run(&["--process", "absent"]).failure(1);
         assert!(unknown.stderr.contains("it has: fail, wait, web"), "{}", unknown.stderr);

@@ -22,12 +22,18 @@ pub struct Base {
 }
 
 /// The static busybox of Debian's package.
-pub fn busybox() -> Option<PathBuf> {
-    let is_static = |path: &PathBuf| {
-        // A dynamic program names its loader.
-        std::fs::read(path).is_ok_and(|bytes| !bytes.windows(8).any(|window| window == b"ld-linux"))
-    };
+fn busybox() -> Option<PathBuf> {
+    let is_static = |path: &PathBuf| std::fs::read(path).is_ok_and(|bytes| !has_interpreter(&bytes));
     ["/bin/busybox", "/usr/bin/busybox"].iter().map(PathBuf::from).find(is_static)
+}
+
+/// Whether a 64-bit ELF file names a dynamic loader: it has a program header of the type `PT_INTERP`.
+fn has_interpreter(elf: &[u8]) -> bool {
+    let number = |at: usize, length: usize| -> usize {
+        elf[at..at + length].iter().rev().fold(0, |value, byte| (value << 8) | usize::from(*byte))
+    };
+    let (start, size, count) = (number(0x20, 8), number(0x36, 2), number(0x38, 2));
+    (0..count).any(|index| number(start + index * size, 4) == 3)
 }
 
 impl Base {

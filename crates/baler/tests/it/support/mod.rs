@@ -5,7 +5,6 @@ mod buildpack;
 mod program;
 mod user;
 
-pub use base::{Base, busybox};
 pub use buildpack::{application, buildpack, write};
-pub use program::{Outcome, Place, program};
+pub use program::{Outcome, Place};
 pub use user::{User, users};

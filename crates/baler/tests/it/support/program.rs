@@ -7,7 +7,7 @@ use super::base::Base;
 use super::user::User;
 
 /// The program, or `None` after saying why it is not there.
-pub fn program() -> Option<PathBuf> {
+fn program() -> Option<PathBuf> {
     let given = std::env::var_os("BALER_PROGRAM").map(PathBuf::from);
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/dist/baler");
     let path = given.unwrap_or(built);

@@ -78,8 +78,31 @@ pub(crate) fn store_image(
     put_bytes(sink, config, &plan.config.raw).map_err(ExportError::StoreImage)?;
     let media_type = plan.manifest.value.media_type.clone().unwrap_or_default();
     let descriptor = Descriptor::of(&media_type, &plan.manifest.raw);
-    let results: Vec<_> =
-        names.iter().map(|name| (name, sink.put_document(name, &descriptor, &plan.manifest.raw))).collect();
+    put_names(sink, &descriptor, &plan.manifest.raw, names, log)?;
+    log.debug(&format!("*** Digest: {}", descriptor.digest));
+    log.debug(&format!("*** Manifest Size: {}", descriptor.size));
+    let parts = Parts {
+        name: first.clone(),
+        index_digest: None,
+        digest: descriptor.digest,
+        platform: run_image.platform().clone(),
+        place: sink.place(),
+        manifest: plan.manifest,
+        config: plan.config,
+    };
+    ResolvedImage::from_parts(parts).map_err(ExportError::Inconsistent)
+}
+
+/// Gives the manifest all its names; tells which were refused, and why.
+fn put_names(
+    sink: &dyn Sink,
+    descriptor: &Descriptor,
+    manifest: &[u8],
+    names: &[ImageName],
+    log: &dyn Log,
+) -> Result<(), ExportError> {
+    let put = |name| (name, sink.put_document(name, descriptor, manifest));
+    let results: Vec<_> = names.iter().map(put).collect();
     log.info(&format!("*** Images ({}):", descriptor.digest.short()));
     let (mut failed, mut first_error) = (Vec::new(), None);
     for (name, result) in results {
@@ -93,21 +116,10 @@ pub(crate) fn store_image(
             }
         }
     }
-    if let Some(source) = first_error {
-        return Err(ExportError::SomeNames { failed, source });
+    match first_error {
+        None => Ok(()),
+        Some(source) => Err(ExportError::SomeNames { failed, source }),
     }
-    log.debug(&format!("*** Digest: {}", descriptor.digest));
-    log.debug(&format!("*** Manifest Size: {}", descriptor.size));
-    let parts = Parts {
-        name: first.clone(),
-        index_digest: None,
-        digest: descriptor.digest,
-        platform: run_image.platform().clone(),
-        place: sink.place(),
-        manifest: plan.manifest,
-        config: plan.config,
-    };
-    ResolvedImage::from_parts(parts).map_err(ExportError::Inconsistent)
 }
 
 fn put_bytes(sink: &dyn Sink, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {

@@ -5,7 +5,7 @@ use baler_cnb::metadata::Metadata;
 use baler_image::{Digest, History, ImageConfig};
 
 use super::ExportError;
-use super::pack::LAUNCHER;
+use super::content::LAUNCHER;
 
 /// What the config needs beside labels and layers.
 pub(crate) struct ConfigInputs<'a> {

@@ -3,7 +3,7 @@
 //! | module | owns |
 //! |---|---|
 //! | `gather`, `pieces` | what the build left, and the layers that come of it |
-//! | `pack` | pieces become blobs, each read at most once, several at a time |
+//! | `pack`, `content`, `pending` | pieces become blobs, each read at most once, several at a time |
 //! | `plan`, `config`, `labels`, `run_image` | what the image will be: pure |
 //! | `apply` | the plan carried out |
 //! | `cache` | what the next build gets |
@@ -14,10 +14,12 @@
 mod apply;
 mod cache;
 mod config;
+mod content;
 mod error;
 mod gather;
 mod labels;
 mod pack;
+mod pending;
 mod piece;
 mod pieces;
 mod plan;

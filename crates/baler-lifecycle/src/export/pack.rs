@@ -3,25 +3,20 @@
 //! A layer that restore brought and the build left alone is not read: its stat manifest says so, and everything that
 //! is not in the directory (owners, paths, modes above) is as it was. The bytes depend on neither threads nor order.
 
-use std::io::{self, Write};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use baler_image::{BlobWriter, Digest, Sink};
-use baler_layer::directory::DirectoryLayer;
+use baler_image::{Digest, Sink};
 use baler_layer::sink::{Compressed, compress};
 use baler_layer::stat_manifest::{Comparison, StatManifest};
-use baler_layer::tar::{Attributes, Owner, TarError, TarWriter};
 
+use super::content::{frame, is_large, write_tar};
 use super::error::LayerError;
-use super::piece::{Content, Piece, Role};
+use super::pending::Pending;
+use super::piece::{Piece, Role};
 use crate::cache::TreeCache;
 use crate::parallel;
 use crate::restore::{Restoration, RestoredLayer};
-
-/// Layers that will be larger are made one after the other by all threads; smaller ones on one thread beside them.
-const LARGE: u64 = 8 * 1024 * 1024;
 
 /// Where blobs go and what is known already.
 pub(crate) struct Packer<'a> {
@@ -146,107 +141,4 @@ impl Packer<'_> {
         let cache = cache.filter(|_| !shared).map(Sink::begin_blob).transpose()?;
         Ok(Pending { image, cache, is_shared: shared })
     }
-}
-
-/// New bytes in the places that they may be committed to.
-pub(crate) struct Pending {
-    image: Option<Box<dyn BlobWriter>>,
-    cache: Option<Box<dyn BlobWriter>>,
-    /// Image and cache have their blobs in one place.
-    is_shared: bool,
-}
-
-impl Pending {
-    /// Commits what is wanted: for the image, for the cache, for both. The rest is dropped.
-    pub(crate) fn commit(
-        self,
-        (digest, size): (&Digest, u64),
-        for_image: bool,
-        for_cache: bool,
-    ) -> Result<(), baler_image::SinkError> {
-        let wanted = for_image || (for_cache && self.is_shared);
-        if let Some(writer) = self.image.filter(|_| wanted) {
-            writer.commit(digest, size)?;
-        }
-        if let Some(writer) = self.cache.filter(|_| for_cache) {
-            writer.commit(digest, size)?;
-        }
-        Ok(())
-    }
-}
-
-impl Write for Pending {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for writer in [&mut self.image, &mut self.cache].into_iter().flatten() {
-            writer.write_all(bytes)?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        for writer in [&mut self.image, &mut self.cache].into_iter().flatten() {
-            writer.flush()?;
-        }
-        Ok(())
-    }
-}
-
-/// Everything about a layer's tar that its directory does not tell.
-pub(crate) fn frame(directory: &DirectoryLayer) -> String {
-    let line = |path: &Path, mode: Option<u32>, Owner { uid, gid }: Owner| match mode {
-        Some(mode) => format!("{} {mode:o} {uid}:{gid}", path.display()),
-        None => format!("{} {uid}:{gid}", path.display()),
-    };
-    let above = directory.ancestors.iter().map(|ancestor| line(&ancestor.path, Some(ancestor.mode), ancestor.owner));
-    let own = line(&directory.path_in_image, None, directory.owner);
-    above.chain([own]).collect::<Vec<_>>().join("\n")
-}
-
-fn write_tar(content: &Content<'_>, output: &mut dyn Write) -> Result<(), TarError> {
-    let directory = Attributes::new(0o755, Owner::ROOT);
-    match content {
-        Content::Absent => Ok(()),
-        Content::Directory(layer) => layer.write(output),
-        Content::Slice(slice, _) => slice.write(output),
-        Content::Launcher(bytes) => {
-            let mut tar = TarWriter::new(output);
-            tar.directory(Path::new("/cnb"), &directory)?;
-            tar.directory(Path::new("/cnb/lifecycle"), &directory)?;
-            tar.file_of_bytes(Path::new(LAUNCHER), &directory, bytes)?;
-            tar.finish().map(drop)
-        }
-        Content::ProcessTypes(types) => {
-            let mut tar = TarWriter::new(output);
-            tar.directory(Path::new("/cnb"), &directory)?;
-            tar.directory(Path::new("/cnb/process"), &directory)?;
-            for process_type in types {
-                tar.symlink(&Path::new("/cnb/process").join(process_type), Path::new(LAUNCHER), &directory)?;
-            }
-            tar.finish().map(drop)
-        }
-    }
-}
-
-/// Where the launcher is in an app image.
-pub(crate) const LAUNCHER: &str = "/cnb/lifecycle/launcher";
-
-/// Whether there is much to read; stops counting when that is sure.
-fn is_large(content: &Content<'_>) -> bool {
-    let is_tree = content.directory().is_some();
-    let mut size = 0;
-    let mut queue: Vec<PathBuf> = content.roots();
-    while let Some(path) = queue.pop() {
-        // Whatever cannot be looked at becomes an error when it is packed.
-        let Ok(metadata) = std::fs::symlink_metadata(&path) else { continue };
-        // A header for each entry, whatever its size.
-        size += 512 + if metadata.is_file() { metadata.len() } else { 0 };
-        if size > LARGE {
-            return true;
-        }
-        if is_tree && metadata.is_dir() {
-            let entries = std::fs::read_dir(&path).into_iter().flatten();
-            queue.extend(entries.flatten().map(|entry| entry.path()));
-        }
-    }
-    false
 }

@@ -96,16 +96,6 @@ fn plan_inputs<'a>(
     let created = jiff::Timestamp::from_second(inputs.created)
         .map_err(|_| ExportError::Created { seconds: inputs.created })?
         .to_string();
-    let buildpack = |(module, directory): &(&baler_cnb::group::GroupElement, _)| {
-        let directory: &crate::layers_directory::BuildpackDirectory = directory;
-        let store = directory.store.clone().map(|store| StoreLabel { metadata: store.metadata.into() });
-        BuildpackLayers {
-            key: module.id.clone(),
-            version: module.version.clone(),
-            layers: std::collections::BTreeMap::new(),
-            store,
-        }
-    };
     let run_image = run_image::run_image_for_export(
         features,
         inputs.run,
@@ -117,7 +107,7 @@ fn plan_inputs<'a>(
         features,
         analysis: inputs.analysis,
         measured,
-        buildpacks: gathered.buildpacks.iter().map(buildpack).collect(),
+        buildpacks: remembered_buildpacks(gathered),
         metadata: &gathered.metadata,
         run_image,
         labels: LabelInputs {
@@ -134,6 +124,17 @@ fn plan_inputs<'a>(
             created,
         },
     })
+}
+
+/// The group, and what each buildpack keeps whatever else is dropped.
+fn remembered_buildpacks(gathered: &Gathered<'_>) -> Vec<BuildpackLayers> {
+    let mut remembered = Vec::new();
+    for (module, directory) in &gathered.buildpacks {
+        let store = directory.store.clone().map(|store| StoreLabel { metadata: store.metadata.into() });
+        let (key, version) = (module.id.clone(), module.version.clone());
+        remembered.push(BuildpackLayers { key, version, store, ..BuildpackLayers::default() });
+    }
+    remembered
 }
 
 fn store_layers(

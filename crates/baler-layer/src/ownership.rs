@@ -6,6 +6,7 @@
 
 mod covered;
 mod index;
+mod path_key;
 mod stack;
 
 pub use covered::{CoveredDirectory, covered_directories};

@@ -28,8 +28,8 @@ pub fn covered_directories(layers: &[StackedLayer<'_>]) -> Vec<CoveredDirectory>
     let mut found = BTreeMap::new();
     for layer in layers {
         for path in layer.index.implicit_directories() {
-            let is_new = !found.contains_key(path);
-            if is_new && is_covered(layers, path) {
+            let is_new = !found.contains_key(&path);
+            if is_new && is_covered(layers, &path) {
                 for directory in path.ancestors() {
                     found.insert(directory.to_owned(), permissions(layers, directory));
                 }
@@ -42,15 +42,15 @@ pub fn covered_directories(layers: &[StackedLayer<'_>]) -> Vec<CoveredDirectory>
 
 /// Whether the topmost layer that has the directory says nothing of it, and a lower one says something else.
 fn is_covered(layers: &[StackedLayer<'_>], path: &Path) -> bool {
-    let topmost = layers.iter().rev().find_map(|layer| layer.index.nodes.get(path));
-    topmost == Some(&Node::Implicit) && permissions(layers, path) != IMPLICIT
+    let topmost = layers.iter().rev().find_map(|layer| layer.index.node(path));
+    topmost == Some(Node::Implicit) && permissions(layers, path) != IMPLICIT
 }
 
 /// What the directory is like when each layer is applied to those below it.
 fn permissions(layers: &[StackedLayer<'_>], path: &Path) -> Permissions {
     for layer in layers.iter().rev() {
-        match layer.index.nodes.get(path) {
-            Some(Node::Directory(permissions)) => return *permissions,
+        match layer.index.node(path) {
+            Some(Node::Directory(permissions)) => return permissions,
             Some(Node::File(_) | Node::Whiteout) => break,
             // An index has all directories; what it lacks there is something else, or nothing.
             None if is_hidden(std::slice::from_ref(layer), path, true) => break,
@@ -65,9 +65,9 @@ fn permissions(layers: &[StackedLayer<'_>], path: &Path) -> Permissions {
 
 /// Whether lower layers' entry at `path` is gone: it, or something above it, is removed, replaced, or begun anew.
 fn hides_lower_layers(index: &OwnershipIndex, path: &Path) -> bool {
-    let is_removed = |path: &Path| matches!(index.nodes.get(path), Some(Node::Whiteout | Node::File(_)));
+    let is_removed = |path: &Path| matches!(index.node(path), Some(Node::Whiteout | Node::File(_)));
     // An opaque directory merges with the one below; only what is in it does not.
-    path.ancestors().any(is_removed) || path.ancestors().skip(1).any(|above| index.opaque.contains(above))
+    path.ancestors().any(is_removed) || path.ancestors().skip(1).any(|above| index.is_opaque(above))
 }
 
 #[cfg(test)]

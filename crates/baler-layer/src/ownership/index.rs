@@ -10,13 +10,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::path_key::PathKey;
+
 /// What one layer says about owners; made by [`crate::apply::apply`], kept beside the unpacked layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Groups", try_from = "Groups")]
 pub struct OwnershipIndex {
-    pub(super) nodes: BTreeMap<PathBuf, Node>,
+    pub(super) nodes: BTreeMap<PathKey, Node>,
     /// Directories that hide what lower layers have in them.
-    pub(super) opaque: BTreeSet<PathBuf>,
+    pub(super) opaque: BTreeSet<PathKey>,
 }
 
 /// What a path is in one layer.
@@ -49,29 +51,40 @@ impl Permissions {
 impl OwnershipIndex {
     /// Directories that the layer has only because something lies in them. In an overlay they would hide mode and owner
     /// of the same directory in a lower layer (`/tmp` would lose its 1777).
-    pub fn implicit_directories(&self) -> impl Iterator<Item = &Path> {
-        self.nodes.iter().filter(|(_, node)| **node == Node::Implicit).map(|(path, _)| path.as_path())
+    pub fn implicit_directories(&self) -> impl Iterator<Item = PathBuf> {
+        self.nodes.iter().filter(|(_, node)| **node == Node::Implicit).map(|(path, _)| path.to_path())
+    }
+
+    /// What `path` is in this layer.
+    pub(super) fn node(&self, path: &Path) -> Option<Node> {
+        self.nodes.get(&PathKey::from(path)).copied()
+    }
+
+    /// Whether `path` is a directory that hides what lower layers have in it.
+    pub(super) fn is_opaque(&self, path: &Path) -> bool {
+        self.opaque.contains(&PathKey::from(path))
     }
 
     /// Sets what `path` is in this layer.
     pub(crate) fn insert(&mut self, path: &Path, node: Node) {
-        self.nodes.insert(path.to_owned(), node);
+        self.nodes.insert(path.into(), node);
     }
 
     /// Forgets `path` and all below it.
     pub(crate) fn remove(&mut self, path: &Path) {
-        remove_tree(&mut self.nodes, path);
-        self.opaque.retain(|opaque| !opaque.starts_with(path));
+        let path = PathKey::from(path);
+        remove_tree(&mut self.nodes, &path);
+        self.opaque.retain(|opaque| !opaque.is_within(&path));
     }
 
     pub(crate) fn set_opaque(&mut self, path: &Path) {
-        self.opaque.insert(path.to_owned());
+        self.opaque.insert(path.into());
     }
 }
 
 /// Removes `path` and all below it from an ordered map.
-pub(super) fn remove_tree<T>(nodes: &mut BTreeMap<PathBuf, T>, path: &Path) {
-    let below = nodes.range(path.to_owned()..).take_while(|(found, _)| found.starts_with(path));
+pub(super) fn remove_tree<T>(nodes: &mut BTreeMap<PathKey, T>, path: &PathKey) {
+    let below = nodes.range(path.clone()..).take_while(|(found, _)| found.is_within(path));
     for found in below.map(|(found, _)| found.clone()).collect::<Vec<_>>() {
         nodes.remove(&found);
     }
@@ -89,10 +102,10 @@ impl From<OwnershipIndex> for Groups {
     fn from(index: OwnershipIndex) -> Self {
         let mut groups = Self::new();
         for (path, node) in &index.nodes {
-            groups.entry(label(*node)).or_default().push(escape(path));
+            groups.entry(label(*node)).or_default().push(escape(&path.to_path()));
         }
         for path in &index.opaque {
-            groups.entry("opaque".to_owned()).or_default().push(escape(path));
+            groups.entry("opaque".to_owned()).or_default().push(escape(&path.to_path()));
         }
         groups
     }
@@ -109,7 +122,7 @@ impl TryFrom<Groups> for OwnershipIndex {
                 return Err(InvalidIndex(label));
             }
             for text in paths {
-                let path = unescape(&text).ok_or(InvalidIndex(text))?;
+                let path = PathKey::from(unescape(&text).ok_or(InvalidIndex(text))?.as_path());
                 match node {
                     Some(node) => drop(index.nodes.insert(path, node)),
                     None => drop(index.opaque.insert(path)),

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::index::{Node, OwnershipIndex, Permissions, remove_tree};
+use super::path_key::PathKey;
 
 /// A layer in a stack.
 #[derive(Clone, Copy, Debug)]
@@ -49,17 +50,18 @@ pub fn writable_paths(layers: &[StackedLayer<'_>], user: &User) -> WritablePaths
     let mut found = WritablePaths::default();
     let mut around: Vec<Around<'_>> = Vec::new();
     for (path, merged) in &tree {
-        while around.last().is_some_and(|outer| !path.starts_with(outer.path)) {
+        while around.last().is_some_and(|outer| !path.is_within(outer.path)) {
             around.pop();
         }
         let (outer_writable, is_reachable) = around.last().map_or((false, true), |outer| outer.answer);
         let is_writable = is_reachable && user.may_write(merged);
         // What matters is where the answer changes; there alone the disk is asked.
         let is_change = is_writable != outer_writable && (is_writable || merged.is_directory);
-        let is_change = is_change && !is_hidden(&layers[merged.layer + 1..], path, merged.is_directory);
+        let is_hidden = || is_hidden(&layers[merged.layer + 1..], &path.to_path(), merged.is_directory);
+        let is_change = is_change && !is_hidden();
         if is_change {
             let list = if is_writable { &mut found.writable } else { &mut found.read_only_below };
-            list.push(Path::new("/").join(path));
+            list.push(Path::new("/").join(path.to_path()));
         }
         if merged.is_directory {
             let writable = if is_change { is_writable } else { outer_writable };
@@ -71,7 +73,7 @@ pub fn writable_paths(layers: &[StackedLayer<'_>], user: &User) -> WritablePaths
 
 /// A directory around the current path: whether it is mounted writable, and whether the user gets through it.
 struct Around<'a> {
-    path: &'a Path,
+    path: &'a PathKey,
     answer: (bool, bool),
 }
 
@@ -101,7 +103,7 @@ impl User {
     }
 }
 
-fn add_layer(tree: &mut BTreeMap<PathBuf, Merged>, layer: usize, index: &OwnershipIndex) {
+fn add_layer(tree: &mut BTreeMap<PathKey, Merged>, layer: usize, index: &OwnershipIndex) {
     // Removals first: they are about lower layers only, wherever they stand in this one.
     for path in &index.opaque {
         let kept = tree.remove(path);

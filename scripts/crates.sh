@@ -38,7 +38,7 @@ in_reach() {
         as_user "$@"
         return
     fi
-    export -f as_user in_reach_within
+    export -f as_user become_user in_reach_within
     closed=$HOME root=$root target=$target user=$user user_home=$user_home user_is_other=$user_is_other \
         unshare --mount --propagation private bash -c 'in_reach_within "$@"' bash "$@"
 }

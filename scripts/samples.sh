@@ -87,11 +87,11 @@ sample_runs() {
         return 1
     fi
     health=$(fetch "http://localhost:$port/health" "$process")
+    # The application closes its server and ends with 0: the signal goes through, and the code comes back.
     kill -TERM "$process"
     wait "$process"
     grep -q '<h1>Hello from the guest book</h1>' <<< "$page"
     grep -q '"status":"ok"' <<< "$health"
-    # The application closes its server on SIGTERM and ends with 0: the signal went through, and the code came back.
 }
 
 # The exec.d program of the buildpack in Rust sets a variable, and leaves it alone where somebody did.
@@ -99,13 +99,13 @@ sample_environment() {
     local script='process.stdout.write(`${process.env.WEB_CONCURRENCY} ${process.env.NODE_ENV}`)'
     local expected
     expected="$(nproc) production"
-    expect_equal "$expected" "$(as_sample_user run "$sample_image" --entrypoint launcher -- node -e "$script")"
-    expect_equal "7 production" "$(as_sample_user run "$sample_image" --env WEB_CONCURRENCY=7 --entrypoint launcher -- node -e "$script")"
+    expect_equal "$expected" "$(as_sample_user run "$sample_image" --entrypoint launcher -- -- node -e "$script")"
+    expect_equal "7 production" "$(as_sample_user run "$sample_image" --env WEB_CONCURRENCY=7 --entrypoint launcher -- -- node -e "$script")"
 }
 
 # Other tools take what is written: skopeo reads the layout, Podman with runc runs it.
 sample_runs_elsewhere() {
-    local layout=$work/layout image port status=0
+    local layout=$work/home/layout image port status=0
     rm -rf "$layout"
     as_sample_user build "oci:$layout" --builder "$sample_builder" --path "$work/app" > "$work/log" 2>&1 || {
         cat "$work/log"
@@ -116,7 +116,8 @@ sample_runs_elsewhere() {
         note "Podman is for root only here"
         return
     fi
-    image=$(podman pull --quiet "oci:$layout")
+    # Podman makes a name of the path, which a name cannot have all letters of.
+    image=$(cd "$work/home" && podman pull --quiet oci:layout)
     port=$(free_port)
     podman run --rm --name baler-test --network host --env "PORT=$port" "$image" > "$work/log" 2>&1 &
     process=$!
@@ -124,6 +125,8 @@ sample_runs_elsewhere() {
     podman stop --time 5 baler-test > /dev/null || status=1
     wait "$process" || true
     podman rmi --force "$image" > /dev/null
+    # Podman mounts its store on itself.
+    umount "$podman_store/overlay" 2> /dev/null || true
     [[ $status -eq 0 ]] || cat "$work/log"
     return "$status"
 }

@@ -20,33 +20,27 @@ choose_user() {
     fi
 }
 
-# Runs a command as that user, with this environment but for what belongs to root. No shell and no session lie in
-# between: a process in the background is the command itself, for signals to reach it.
-as_user() {
-    if [[ -z $user_is_other ]]; then
-        "$@"
-        return
-    fi
-    (
-        cd "$user_home"
-        for name in XDG_DATA_HOME XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR BALER_HOME CARGO_HOME RUSTUP_HOME; do
-            unset "$name"
-        done
-        export HOME=$user_home USER=$user LOGNAME=$user PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
-        exec setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups -- "$@"
-    )
-}
+# Runs a command as that user.
+as_user() { (become_user "$@"); }
 
 # Starts a command as that user in the background, with its output in the file $1; sets `process`.
 start_as_user() {
     local output=$1
     shift
-    if [[ -z $user_is_other ]]; then
-        "$@" > "$output" 2>&1 &
-    else
-        as_user "$@" > "$output" 2>&1 &
-    fi
+    become_user "$@" > "$output" 2>&1 &
     process=$!
+}
+
+# Becomes the command "$@" as that user, with this environment but for what belongs to root. No shell and no session lie
+# in between, so that signals reach the command itself.
+become_user() {
+    if [[ -z $user_is_other ]]; then
+        exec "$@"
+    fi
+    cd "$user_home"
+    unset XDG_DATA_HOME XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR BALER_HOME CARGO_HOME RUSTUP_HOME
+    export HOME=$user_home USER=$user LOGNAME=$user PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+    exec setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups -- "$@"
 }
 
 # Copies the files and directories "$@" into the directory $1, which becomes the user's.

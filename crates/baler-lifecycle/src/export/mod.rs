@@ -5,12 +5,14 @@
 //! | `gather`, `pieces` | what the build left, and the layers that come of it |
 //! | `pack`, `content`, `pending` | pieces become blobs, each read at most once, several at a time |
 //! | `plan`, `config`, `labels`, `run_image` | what the image will be: pure |
+//! | `announce` | what is told of the layers meanwhile |
 //! | `apply` | the plan carried out |
 //! | `cache` | what the next build gets |
 //!
 //! Refused: layers whose `<layer>.toml` is malformed, layers to be reused that no previous image has, a default process
 //! that does not exist.
 
+mod announce;
 mod apply;
 mod cache;
 mod config;

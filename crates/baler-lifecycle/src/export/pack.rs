@@ -24,6 +24,8 @@ pub(crate) struct Packer<'a> {
     pub(crate) cache: Option<&'a TreeCache<'a>>,
     pub(crate) restoration: &'a Restoration,
     pub(crate) threads: NonZeroUsize,
+    /// Told of each piece that is done, from any thread.
+    pub(crate) done: &'a (dyn Fn(usize, &PackResult) + Sync),
 }
 
 /// A piece whose bytes are known.
@@ -57,18 +59,21 @@ impl Packer<'_> {
         });
         let (mut results, mut large, mut small) = (Vec::new(), Vec::new(), Vec::new());
         for (index, (unchanged, is_large)) in inspected.into_iter().enumerate() {
-            if unchanged.is_none() {
+            let is_unchanged = unchanged.is_some();
+            results.push(Ok(unchanged));
+            if is_unchanged {
+                (self.done)(index, &results[index]);
+            } else {
                 if is_large { &mut large } else { &mut small }.push(index);
             }
-            results.push(Ok(unchanged));
         }
         let pack = |indices: &[usize], threads| -> Vec<(usize, PackResult)> {
-            indices.iter().map(|&index| (index, self.pack_piece(&pieces[index], threads))).collect()
+            indices.iter().map(|&index| (index, self.pack_and_tell(pieces, index, threads))).collect()
         };
         let packed = if self.threads.get() == 1 || large.is_empty() {
             let mut packed = pack(&large, self.threads);
             packed.extend(parallel::map(self.threads, small, |index| {
-                (index, self.pack_piece(&pieces[index], NonZeroUsize::MIN))
+                (index, self.pack_and_tell(pieces, index, NonZeroUsize::MIN))
             }));
             packed
         } else {
@@ -107,6 +112,12 @@ impl Packer<'_> {
             was_read: false,
             duration: started.elapsed(),
         })
+    }
+
+    fn pack_and_tell(&self, pieces: &[Piece<'_>], index: usize, threads: NonZeroUsize) -> PackResult {
+        let result = self.pack_piece(&pieces[index], threads);
+        (self.done)(index, &result);
+        result
     }
 
     fn pack_piece(&self, piece: &Piece<'_>, threads: NonZeroUsize) -> PackResult {

@@ -111,11 +111,6 @@ fn document<T: serde::Serialize>(value: T) -> Document<T> {
 
 /// Reused if the previous image has the same layer in the same role.
 fn plan_layer(measured: &Measured, analysis: &Analysis, family: Family) -> Result<PlannedLayer, ExportError> {
-    let remembered = analysis.metadata().map(|metadata| remembered(metadata, &measured.role)).unwrap_or_default();
-    let in_previous = |diff_id: &str| {
-        let layers = analysis.previous.iter().flat_map(|previous| previous.image.layers());
-        layers.into_iter().find(|layer| layer.diff_id.to_string() == diff_id)
-    };
     let planned = |layer: Layer, outcome| PlannedLayer {
         role: measured.role.clone(),
         what: measured.what.clone(),
@@ -128,16 +123,24 @@ fn plan_layer(measured: &Measured, analysis: &Analysis, family: Family) -> Resul
     };
     let Some((diff_id, digest, size)) = &measured.data else {
         let Role::Buildpack(id) = &measured.role else { unreachable!("only a buildpack's layer may have no contents") };
+        let remembered = analysis.metadata().map(|metadata| remembered(metadata, &measured.role)).unwrap_or_default();
         let sha = remembered.first().ok_or_else(|| ExportError::NothingToReuse { id: id.clone() })?;
         let absent = || ExportError::AbsentLayer { what: measured.what.clone(), diff_id: (*sha).to_owned() };
-        return in_previous(sha).map(reused).ok_or_else(absent);
+        return reusable(analysis, &measured.role, sha).map(reused).ok_or_else(absent);
     };
-    let text = diff_id.to_string();
-    if let Some(layer) = remembered.contains(&text.as_str()).then(|| in_previous(&text)).flatten() {
+    if let Some(layer) = reusable(analysis, &measured.role, &diff_id.to_string()) {
         return Ok(reused(layer));
     }
     let descriptor = Descriptor::new(family.layer_gzip(), *size, digest.clone());
     Ok(planned(Layer { descriptor, diff_id: diff_id.clone() }, LayerOutcome::Added))
+}
+
+/// The previous image's layer of this role and diffID: its label must remember it, and the image must have it.
+pub(crate) fn reusable<'a>(analysis: &'a Analysis, role: &Role, diff_id: &str) -> Option<&'a Layer> {
+    let previous = analysis.previous.as_ref()?;
+    let is_remembered = remembered(&previous.metadata, role).contains(&diff_id);
+    let mut layers = previous.image.layers().iter();
+    layers.find(|layer| is_remembered && layer.diff_id.to_string() == diff_id)
 }
 
 /// The diffIDs that the previous image's label has for a role; several only for the application.

@@ -6,13 +6,14 @@ use baler_cnb::labels::{BuildpackLayers, StoreLabel};
 use baler_cnb::report::{BuildReport, ImageReport, Report};
 use baler_image::{Place, ResolvedImage};
 
+use super::announce::Announcer;
 use super::config::ConfigInputs;
 use super::gather::{Gathered, gather};
 use super::labels::LabelInputs;
 use super::pack::{PackResult, Packer};
 use super::piece::{Piece, Role};
 use super::plan::{ExportPlan, Measured, PlanInputs, plan_export};
-use super::{ExportError, ExportInputs, ExportPlaces, Exported, LayerOutcome, LayerReport};
+use super::{ExportError, ExportInputs, ExportPlaces, Exported, LayerReport};
 use super::{apply, cache, pieces, run_image, sboms};
 use crate::files::read_text;
 use crate::layers_directory::LayerId;
@@ -27,13 +28,19 @@ pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Lo
     let gathered = gather(inputs, features)?;
     let pieces = pieces::pieces(inputs, &gathered, features, places.cache.is_some())?;
     check_reuse(inputs, &pieces)?;
-    let packer =
-        Packer { sink: places.sink, cache: places.cache, restoration: inputs.restoration, threads: inputs.threads };
+    let announcer = Announcer::new(&pieces, inputs.analysis, log);
+    let packer = Packer {
+        sink: places.sink,
+        cache: places.cache,
+        restoration: inputs.restoration,
+        threads: inputs.threads,
+        done: &|index, result| announcer.known(index, result),
+    };
     let mut results = packer.pack(&pieces);
     let measured = measure(&pieces, &mut results)?;
     let plan = plan_export(&plan_inputs(inputs, &gathered, measured, features)?)?;
 
-    let layers = store_layers(inputs, places, &plan, &pieces, &mut results, log)?;
+    let layers = store_layers(inputs, places, &plan, &pieces, &mut results)?;
     for label in &plan.labels {
         log.info(&format!("Adding label '{label}'"));
     }
@@ -143,40 +150,17 @@ fn store_layers(
     plan: &ExportPlan,
     pieces: &[Piece<'_>],
     results: &mut [PackResult],
-    log: &dyn Log,
 ) -> Result<Vec<LayerReport>, ExportError> {
     apply::store_base(places, &inputs.analysis.run_image)?;
     let in_image = pieces.iter().zip(results).filter(|(piece, _)| piece.in_image);
-    let app_layers = plan.layers.iter().filter(|layer| layer.role == Role::App).count();
-    let (mut reports, mut reused_app_layers, mut seen_app_layers) = (Vec::new(), 0, 0);
+    let mut reports = Vec::new();
     for (planned, (piece, result)) in plan.layers.iter().zip(in_image) {
-        let is_reused = planned.outcome == LayerOutcome::Reused;
-        if planned.role == Role::App {
-            seen_app_layers += 1;
-            reused_app_layers += usize::from(is_reused);
-            if seen_app_layers == app_layers {
-                log_app_layers(log, reused_app_layers, app_layers);
-            }
-        } else {
-            let verb = if is_reused { "Reusing" } else { "Adding" };
-            log.info(&format!("{verb} layer '{}'", planned.what));
-        }
-        log.debug(&format!("Layer '{}' SHA: {}", planned.what, planned.layer.diff_id));
         let mut packed = result.as_mut().ok().and_then(Option::as_mut);
         apply::store_layer(places, (planned, packed.as_deref_mut()), piece.in_cache)?;
         let (diff_id, size) = (&planned.layer.diff_id, planned.layer.descriptor.size);
         reports.push(LayerReport::of(&planned.what, diff_id, size, planned.outcome, packed.as_deref()));
     }
     Ok(reports)
-}
-
-fn log_app_layers(log: &dyn Log, reused: usize, all: usize) {
-    if reused > 0 {
-        log.info(&format!("Reused {reused}/{all} app layer(s)"));
-    }
-    if reused < all {
-        log.info(&format!("Added {}/{all} app layer(s)", all - reused));
-    }
 }
 
 /// The pieces that the cache gets, in the order of the group and the layers' names.

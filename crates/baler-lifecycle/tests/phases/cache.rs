@@ -3,13 +3,14 @@
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
-use baler_image::Digest;
+use baler_image::{Digest, Place};
 use baler_lifecycle::analyze::Analysis;
 use baler_lifecycle::cache::TreeCache;
 use baler_lifecycle::export::{Exported, LayerOutcome};
 use baler_lifecycle::mounted::Owner;
 use baler_lifecycle::restore::{Restoration, RestoredLayer};
 
+use crate::place::Memory;
 use crate::support::{Build, Lines, Machine, make_directory, set_mode, write};
 
 const NAMES: [&str; 7] = ["b", "bc", "bl", "blc", "c", "l", "lc"];
@@ -377,4 +378,27 @@ fn what_root_restores_belongs_to_the_build_user() {
         let metadata = fs_err::symlink_metadata(layers.join(path)).unwrap();
         assert_eq!((metadata.uid(), metadata.gid()), (100_000, 100_001), "{path}");
     }
+}
+
+#[test]
+fn what_goes_elsewhere_is_cached_in_the_store() {
+    let mut machine = machine();
+    machine.sink = Some(Memory::layout("out"));
+    let first = run(&machine, make_all);
+    assert_eq!(first.exported.image.place(), &Place::Layout("out".into()));
+    let in_layout = machine.sink.as_ref().unwrap().digests();
+    let needed = first.exported.image.manifest().value.layers.iter().map(|layer| &layer.digest);
+    assert!(needed.into_iter().all(|digest| in_layout.contains(digest)));
+    let roots = fs_err::read_to_string(machine.cache_directory().join("roots")).unwrap();
+    let in_store = machine.store.digests();
+    assert!(roots.lines().all(|line| in_store.contains(&line.parse().unwrap())));
+
+    // No previous image is known there, and nothing of the cached layers is read: their blobs are copied. Without a
+    // previous image launch layers come back from Platform API 0.14 on.
+    machine.platform_api = "0.14";
+    machine.sink = Some(Memory::layout("other"));
+    let second = run(&machine, keep_all);
+    assert_eq!(second.exported.image.layers(), first.exported.image.layers());
+    let layer = second.exported.layers.iter().find(|layer| layer.what == "test/layers:blc").unwrap();
+    assert_eq!((layer.outcome, layer.was_read), (LayerOutcome::Added, false));
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use baler_image::{BlobWriter, Descriptor, Digest, Found, ImageName, Place, Sink, SinkError, Source, SourceError};
@@ -10,6 +11,8 @@ type Document = (Descriptor, Vec<u8>);
 
 #[derive(Clone, Default)]
 pub(crate) struct Memory {
+    /// Another place than the store.
+    layout: Option<PathBuf>,
     blobs: Arc<Mutex<BTreeMap<Digest, Vec<u8>>>>,
     names: Arc<Mutex<BTreeMap<String, Document>>>,
 }
@@ -29,6 +32,15 @@ impl Memory {
         self.blobs.lock().unwrap().keys().cloned().collect()
     }
 
+    /// A place that is not the store.
+    pub(crate) fn layout(path: &str) -> Self {
+        Self { layout: Some(path.into()), ..Self::default() }
+    }
+
+    fn its_place(&self) -> Place {
+        self.layout.clone().map_or(Place::Store, Place::Layout)
+    }
+
     fn bytes(&self, digest: &Digest) -> Result<Vec<u8>, SourceError> {
         let absent = || SourceError::AbsentBlob { place: Place::Store, digest: digest.clone() };
         self.blobs.lock().unwrap().get(digest).cloned().ok_or_else(absent)
@@ -37,7 +49,7 @@ impl Memory {
 
 impl Source for Memory {
     fn place(&self) -> Place {
-        Place::Store
+        self.its_place()
     }
 
     fn find(&self, name: &ImageName) -> Result<Option<Found>, SourceError> {
@@ -60,7 +72,7 @@ impl Source for Memory {
 
 impl Sink for Memory {
     fn place(&self) -> Place {
-        Place::Store
+        self.its_place()
     }
 
     fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {

@@ -35,6 +35,8 @@ pub(crate) struct Machine {
     pub(crate) names: Vec<ImageName>,
     pub(crate) process_type: Option<String>,
     pub(crate) user: BuildUser,
+    /// Where images go, if not to the store.
+    pub(crate) sink: Option<Memory>,
 }
 
 /// One build's directories.
@@ -80,6 +82,7 @@ impl Machine {
             names: vec![APP.parse().unwrap()],
             process_type: None,
             user: BuildUser { image: Owner::new(1000, 1000), host: None },
+            sink: None,
         };
         machine.make_run_image();
         machine
@@ -199,7 +202,8 @@ impl Machine {
             names: &self.names,
             threads: NonZeroUsize::new(self.threads).unwrap(),
         };
-        let places = ExportPlaces { sink: &self.store, run_image: &self.store, previous: Some(&self.store), cache };
+        let sink = self.sink.as_ref().unwrap_or(&self.store);
+        let places = ExportPlaces { sink, run_image: &self.store, previous: Some(&self.store), cache };
         export(&inputs, &places, log)
     }
 

@@ -40,11 +40,13 @@ count_tests() {
     done < <(grep '^test result: ' "$1")
 }
 
-# Prints a line `program test<TAB>reason` for each test in the output $1 that said SKIP.
+# Prints a line `program test: reason` for each test that said SKIP every time it ran, in the outputs "$@".
 skipped_tests() {
     awk '
         /^ *Running .*\(.*\)$/ { program = $0; sub(/.*\//, "", program); sub(/-[0-9a-f]*\)$/, "", program) }
-        /^---- .* stdout ----$/ { test = $2 }
-        /^SKIP: / { sub(/^SKIP: /, ""); print program " " test "\t" $0 }
-    ' "$1" | sort -u
+        /^test .* \.\.\. / { runs[program " " $2]++ }
+        /^---- .* stdout ----$/ { test = program " " $2; said = 0 }
+        /^SKIP: / { if (!said++) skips[test]++; sub(/^SKIP: /, ""); reason[test] = $0 }
+        END { for (test in skips) if (skips[test] >= runs[test]) print test ": " reason[test] }
+    ' "$@" | sort
 }

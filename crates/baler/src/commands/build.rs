@@ -108,13 +108,11 @@ fn conclude(image: &ImageName, exported: &Exported, console: &Console) {
         return;
     }
     console.result(&format!("Successfully built image '{image}'"));
-    match image.target() {
-        Target::Reference(_) => {
-            console
-                .result(&format!("Run it: baler run {image}    Hand it to Docker: baler save {image} | docker load"));
-        }
-        Target::Layout { path, .. } => {
-            console.result(&format!("Run it: baler run {image}    It is the OCI layout {}", path.display()));
-        }
-    }
+    let place = match image.target() {
+        Target::Reference(_) => "in the local store".to_owned(),
+        Target::Layout { path, .. } => format!("the OCI layout {}", path.display()),
+    };
+    let run = format!("run it with `baler run {image}`");
+    let hand_on = format!("hand it to Docker with `baler save {image} | docker load`");
+    console.result(&format!("It is {place}: {run}, {hand_on}"));
 }

@@ -121,7 +121,7 @@ fn an_unreadable_file_is_named() {
     buildpack(&place, "bad", "exit 0", "exit 0");
     application(&place, &[("secret", "x")]);
     place.create_builder();
-    std::fs::set_permissions(place.path().join("app/secret"), PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(place.path().join("app/secret"), PermissionsExt::from_mode(0o000)).unwrap();
     let failed = place.build(&[]).failure(1);
     assert!(failed.stderr.contains("app/secret"), "{}", failed.stderr);
 }

@@ -72,14 +72,11 @@ impl Place {
         let place = Self::new(user)?;
         let base = Base::get()?;
         place.run(&["load", base.path().to_str().unwrap()]).success();
-        let mut config = String::from("[build]\nimage = \"test-build\"\n[[run.images]]\nimage = \"test-run\"\n");
-        for name in buildpacks {
-            config.push_str(&format!("[[buildpacks]]\nuri = \"{name}\"\n"));
-        }
-        config.push_str("[[order]]\n");
-        for name in buildpacks {
-            config.push_str(&format!("[[order.group]]\nid = \"test/{name}\"\n"));
-        }
+        let images = "[build]\nimage = \"test-build\"\n[[run.images]]\nimage = \"test-run\"\n";
+        let sources = buildpacks.iter().map(|name| format!("[[buildpacks]]\nuri = \"{name}\"\n"));
+        let group = buildpacks.iter().map(|name| format!("[[order.group]]\nid = \"test/{name}\"\n"));
+        let config: String =
+            std::iter::once(images.to_owned()).chain(sources).chain(["[[order]]\n".to_owned()]).chain(group).collect();
         super::write(&place.path().join("builder.toml"), &config);
         Some(place)
     }

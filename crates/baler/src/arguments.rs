@@ -1,5 +1,8 @@
 //! What can be typed. Each command has a struct; what it means is decided in `commands`.
 
+// The comments are help for the terminal, where brackets are brackets.
+#![allow(rustdoc::broken_intra_doc_links)]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

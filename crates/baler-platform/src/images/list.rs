@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use baler_cnb::labels::BUILDER_METADATA;
 use baler_image::{Digest, Platform, Reference, ResolveError, Wanted, resolve};
 use baler_store::{CollectError, Freed, RecordError, Store};
 
@@ -49,6 +50,15 @@ pub fn list(store: &Store) -> Result<Vec<ListedImage>, ListError> {
         });
     }
     Ok(images)
+}
+
+/// The names of the images that are builders.
+pub fn builders(store: &Store) -> Result<Vec<String>, ListError> {
+    let is_builder = |reference: &Reference| {
+        read(store, reference).is_ok_and(|image| image.config().label(BUILDER_METADATA).is_some())
+    };
+    let references = store.images()?.into_iter().map(|stored| stored.reference);
+    Ok(references.filter(is_builder).map(|reference| reference.familiar()).collect())
 }
 
 fn read(store: &Store, reference: &Reference) -> Result<baler_image::ResolvedImage, ResolveError> {

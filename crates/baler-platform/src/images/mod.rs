@@ -6,6 +6,6 @@ mod locate;
 mod save;
 
 pub use inspect::{Inspection, inspect};
-pub use list::{ListError, ListedImage, RemoveError, list, remove};
+pub use list::{ListError, ListedImage, RemoveError, builders, list, remove};
 pub use locate::{LocateError, Located, locate};
 pub use save::{SaveError, save};

@@ -10,7 +10,7 @@ use baler_lifecycle::export::{Exported, LayerOutcome, LayerReport};
 use baler_platform::build::{self, BuildRequest, Built};
 use baler_platform::certificates::CertificateSource;
 use baler_platform::output::{Level, Output as _};
-use baler_platform::variables;
+use baler_platform::{images, variables};
 
 use super::format::{bytes, duration};
 use crate::arguments::{BuildArguments, NetworkArgument};
@@ -34,7 +34,9 @@ pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Resul
 }
 
 fn request(arguments: BuildArguments, host: &Host) -> anyhow::Result<BuildRequest> {
-    let builder = arguments.builder.ok_or(NoBuilder)?;
+    let Some(builder) = arguments.builder else {
+        return Err(NoBuilder { has: images::builders(host.store())? }.into());
+    };
     let lookup = |name: &str| host.variable(name);
     Ok(BuildRequest {
         image: arguments.image.parse()?,

@@ -82,9 +82,33 @@ pub(crate) struct BuildArguments {
     /// Application directory
     #[arg(short, long, value_name = "DIR", default_value = ".", hide_default_value = true)]
     pub(crate) path: PathBuf,
-    /// Buildpack instead of those of the builder's order: a directory, or the ID[@VERSION] of one in the builder (repeatable)
+    /// Buildpack instead of those of the builder's order: a directory, the ID[@VERSION] of one in the builder, or from=builder for its whole order (repeatable)
     #[arg(short, long, value_name = "BUILDPACK", value_delimiter = ',')]
     pub(crate) buildpack: Vec<String>,
+    /// Buildpack before each group of the builder's order (repeatable)
+    #[arg(long, value_name = "BUILDPACK")]
+    pub(crate) pre_buildpack: Vec<String>,
+    /// Buildpack after each group of the builder's order (repeatable)
+    #[arg(long, value_name = "BUILDPACK")]
+    pub(crate) post_buildpack: Vec<String>,
+    /// Further name for the image (repeatable)
+    #[arg(short, long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) tag: Vec<String>,
+    /// Image that this one replaces, and whose layers it may reuse, where it has another name
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) previous_image: Option<String>,
+    /// Name of the application's directory inside
+    #[arg(long, value_name = "NAME", default_value = "workspace", hide_default_value = true)]
+    pub(crate) workspace: String,
+    /// Execution environment that the image is for
+    #[arg(long, value_name = "NAME", default_value = "production")]
+    pub(crate) exec_env: String,
+    /// Copy the software bills of materials to this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sbom_output_dir: Option<PathBuf>,
+    /// Copy report.toml to this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report_output_dir: Option<PathBuf>,
     /// Variable for the build: NAME=VALUE, or NAME to take it from the environment (repeatable)
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,
@@ -118,6 +142,23 @@ pub(crate) struct BuildArguments {
     /// Show how long each phase took
     #[arg(long)]
     pub(crate) timings: bool,
+    #[command(flatten)]
+    pub(crate) accepted: AcceptedArguments,
+}
+
+/// Flags that scripts for `pack` have, and that have nothing to decide here: docs/differences.md says why.
+#[derive(Debug, Args)]
+pub(crate) struct AcceptedArguments {
+    #[arg(long, hide = true)]
+    trust_builder: bool,
+    #[arg(long, hide = true)]
+    trust_extra_buildpacks: bool,
+    #[arg(long, hide = true)]
+    userns_host: bool,
+    #[arg(long, hide = true)]
+    lifecycle_image: Option<String>,
+    #[arg(long, hide = true)]
+    docker_host: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

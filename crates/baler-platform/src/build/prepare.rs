@@ -44,13 +44,13 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     let builder = BuilderImage::read(&located.image).map_err(invalid)?;
     let run_image = find_run_image(context, request, &builder, &located)?;
     let previous = find_previous(context, request, run_image.image.platform())?;
-    let order = order::choose(&request.buildpacks, &builder, &request.working_directory)?;
+    let order = order::choose(&request.buildpacks, &builder)?;
 
     let id_map = IdMap::choose(&context.caller, builder.user, &context.host_ids);
     let user = build_user(&id_map, builder.user, context.caller.uid);
     let scratch = context.store.scratch_for("build", &id_map).map_err(super::DirectoryError::from)?;
     let roots = context.store.scratch_for("roots", &id_map).map_err(super::DirectoryError::from)?;
-    let directories = Directories::make(scratch, roots)?;
+    let directories = Directories::make(scratch, roots, &request.workspace)?;
 
     // Unpacking keeps the processors busy, copying the disk.
     let (unpacked, copied) = std::thread::scope(|scope| {
@@ -73,7 +73,7 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     let mounts = directories.mounts(&context.program_file, &order, bundle.is_some())?;
     let home = home_directory(&unpacked.lower, builder.user.0);
     let api = PLATFORM_API.version().to_string();
-    let platform = [("CNB_PLATFORM_API", api.as_str()), ("CNB_EXEC_ENV", "production")];
+    let platform = [("CNB_PLATFORM_API", api.as_str()), ("CNB_EXEC_ENV", request.execution_environment.as_str())];
     let environment = phase_environment(context, located.image.config(), &home, &platform);
     let cache_directory =
         context.store.cache(&cache_key(&request.image)).map_err(|source| BuildError::CacheDirectory { source })?;
@@ -105,6 +105,7 @@ impl Prepared {
             mounts: self.mounts.clone(),
             environment: self.environment.clone(),
             user: self.builder.user,
+            workspace: self.directories.workspace.image.clone(),
             network: self.network,
         }
     }
@@ -166,15 +167,16 @@ fn find_previous(
     request: &BuildRequest,
     platform: &Platform,
 ) -> Result<Option<Located>, BuildError> {
-    if let baler_image::Target::Layout { path, .. } = request.image.target()
+    let name = request.previous_image.as_ref().unwrap_or(&request.image);
+    if let baler_image::Target::Layout { path, .. } = name.target()
         && !path.join("index.json").exists()
     {
         return Ok(None);
     }
-    match locate(context.store, &request.image, &Wanted::Exactly(platform.clone())) {
+    match locate(context.store, name, &Wanted::Exactly(platform.clone())) {
         Ok(located) => Ok(Some(located)),
         Err(source) if source.is_absent() || source.is_other_platform() => Ok(None),
-        Err(source) => Err(BuildError::PreviousImage { name: request.image.clone(), source }),
+        Err(source) => Err(BuildError::PreviousImage { name: name.clone(), source }),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use baler_image::{ImageName, Target};
 use baler_lifecycle::export::{Exported, LayerOutcome, LayerReport};
-use baler_platform::build::{self, BuildRequest, Built};
+use baler_platform::build::{self, BuildRequest, BuildpackRequest, Built, OutputDirectories};
 use baler_platform::certificates::CertificateSource;
 use baler_platform::output::{Level, Output as _};
 use baler_platform::{images, variables};
@@ -41,9 +41,16 @@ fn request(arguments: BuildArguments, host: &Host) -> anyhow::Result<BuildReques
     Ok(BuildRequest {
         image: arguments.image.parse()?,
         builder: builder.parse()?,
+        tags: arguments.tag.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
+        previous_image: arguments.previous_image.map(|name| name.parse()).transpose()?,
         application: arguments.path,
-        buildpacks: arguments.buildpack,
-        working_directory: std::env::current_dir().context("could not find the current directory")?,
+        workspace: arguments.workspace.parse()?,
+        buildpacks: BuildpackRequest {
+            only: arguments.buildpack,
+            before: arguments.pre_buildpack,
+            after: arguments.post_buildpack,
+            working_directory: std::env::current_dir().context("could not find the current directory")?,
+        },
         variables: variables::read(&arguments.env_file, &arguments.env, &lookup)?,
         run_image: arguments.run_image.map(|name| name.parse()).transpose()?,
         platform: arguments.platform.map(|platform| platform.parse()).transpose()?,
@@ -52,6 +59,8 @@ fn request(arguments: BuildArguments, host: &Host) -> anyhow::Result<BuildReques
         created: arguments.creation_time.as_deref().map(creation_time).transpose()?,
         certificates: certificates(&arguments.ca_certificates),
         without_network: matches!(arguments.network, NetworkArgument::None),
+        execution_environment: arguments.exec_env.parse()?,
+        outputs: OutputDirectories { sbom: arguments.sbom_output_dir, report: arguments.report_output_dir },
     })
 }
 

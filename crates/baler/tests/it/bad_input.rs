@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
-use crate::support::{Outcome, Place, User, application, buildpack, write};
+use crate::support::{Place, User, application, buildpack, outcome, spawn, write};
 
 fn place(detect: &str, build: &str) -> Option<Place> {
     let place = Place::with_builder(User::Caller, &["bad"])?;
@@ -135,7 +135,7 @@ fn an_unreadable_file_is_named() {
 fn an_interrupt_ends_everything_and_leaves_nothing() {
     let Some(place) = place("exit 0", "echo started; touch /workspace/started; sleep 4711") else { return };
     let mut command = place.command(&["build", "app", "--builder", "builder", "--path", "app"]);
-    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = spawn(command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()));
     wait_for("the buildpack to start", || sleepers() > 0);
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
@@ -156,7 +156,7 @@ fn a_system_without_user_namespaces_is_told_what_to_change() {
     command.args(["--user", "--map-root-user", "sh", "-c", limit, "sh"]).arg(place.path().join("baler"));
     command.args(["build", "app", "--builder", "builder", "--path", "app"]).current_dir(place.path());
     command.env("BALER_HOME", place.store()).env("HOME", place.path());
-    let failed = Outcome::from(command.output().unwrap()).failure(1);
+    let failed = outcome(&mut command).failure(1);
     assert!(failed.stderr.contains("user.max_user_namespaces"), "{}", failed.stderr);
     assert!(failed.stderr.contains("hint: run `sudo sysctl -w user.max_user_namespaces="), "{}", failed.stderr);
 }

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::process::Stdio;
 
-use crate::support::{Outcome, Place, User, application, buildpack, users};
+use crate::support::{Outcome, Place, User, application, buildpack, spawn, users};
 
 const SCRIPT: &str = "cat >\"$1/launch.toml\" <<'END'
 [[processes]]
@@ -47,7 +47,7 @@ fn signals_reach_the_process() {
     for user in users() {
         let Some(place) = place(user) else { return };
         let mut command = place.command(&["run", "app", "--process", "wait"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = spawn(command.stdout(Stdio::piped()));
         let mut output = child.stdout.take().unwrap();
         let mut ready = [0; 6];
         output.read_exact(&mut ready).unwrap();

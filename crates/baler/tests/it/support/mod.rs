@@ -3,8 +3,10 @@
 mod base;
 mod buildpack;
 mod program;
+mod spawn;
 mod user;
 
 pub use buildpack::{application, buildpack, write};
 pub use program::{Outcome, Place};
+pub use spawn::{outcome, spawn};
 pub use user::{User, users};

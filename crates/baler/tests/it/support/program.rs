@@ -62,7 +62,7 @@ impl Place {
         let directory = tempfile::Builder::new().prefix("baler-test-").tempdir().unwrap();
         // Where the program lies may not be readable for the user.
         let program = directory.path().join("baler");
-        std::fs::copy(source, &program).unwrap();
+        super::spawn::writing(|| std::fs::copy(source, &program)).unwrap();
         user.give(directory.path());
         Some(Self { directory, user })
     }
@@ -109,7 +109,7 @@ impl Place {
 
     /// Runs the program.
     pub fn run(&self, arguments: &[&str]) -> Outcome {
-        self.command(arguments).output().unwrap().into()
+        super::outcome(&mut self.command(arguments))
     }
 
     /// Builds `app` in the directory `app`.
@@ -123,6 +123,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         // Unpacked layers may belong to ids that only the program can remove.
         let mut command = self.user.command(&self.path().join("baler"));
-        let _ = command.env("BALER_HOME", self.store()).args(["rm", "--all", "-q"]).output();
+        super::outcome(command.env("BALER_HOME", self.store()).args(["rm", "--all", "-q"]));
     }
 }

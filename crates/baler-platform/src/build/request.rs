@@ -6,6 +6,7 @@ use baler_image::{ImageName, Platform};
 
 use crate::certificates::CertificateSource;
 use crate::variables::Variables;
+use crate::volumes::Volume;
 
 /// A build.
 #[derive(Clone, Debug)]
@@ -30,4 +31,6 @@ pub struct BuildRequest {
     pub certificates: CertificateSource,
     /// Detect and build have no network.
     pub without_network: bool,
+    /// What detect and build see of the host besides.
+    pub volumes: Vec<Volume>,
 }

@@ -3,8 +3,10 @@
 mod base;
 mod buildpack;
 mod program;
+mod terminal;
 mod user;
 
 pub use buildpack::{application, buildpack, write};
 pub use program::{Outcome, Place};
+pub use terminal::Terminal;
 pub use user::{User, users};

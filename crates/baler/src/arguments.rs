@@ -133,6 +133,9 @@ pub(crate) struct BuildArguments {
     /// Network of detect and build
     #[arg(long, value_enum, default_value_t)]
     pub(crate) network: NetworkArgument,
+    /// Directory or file of the host that detect and build see: SOURCE:TARGET[:ro|rw], read-only where left out (repeatable)
+    #[arg(long, value_name = "SOURCE:TARGET[:OPTIONS]")]
+    pub(crate) volume: Vec<String>,
     /// Certificate authorities that the build trusts: host, image, or a PEM file
     #[arg(long, value_name = "host|image|FILE", default_value = "host")]
     pub(crate) ca_certificates: String,

@@ -21,6 +21,7 @@ use crate::certificates;
 use crate::context::Context;
 use crate::images::{Located, locate};
 use crate::output::{Event, Level};
+use crate::volumes::Volume;
 
 /// What the phases of one build share.
 pub(super) struct Prepared {
@@ -39,6 +40,9 @@ pub(super) struct Prepared {
 
 /// Does all of it.
 pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<Prepared, BuildError> {
+    for warning in request.volumes.iter().filter_map(Volume::warning) {
+        context.output.line(Level::Warning, &warning);
+    }
     let located = find_builder(context, request)?;
     let invalid = |source| BuildError::InvalidBuilder { name: request.builder.clone(), source };
     let builder = BuilderImage::read(&located.image).map_err(invalid)?;
@@ -70,7 +74,9 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     let bundle = certificates::prepare(&request.certificates, &directories.certificates, host_bundle.as_deref())?;
     directories.write_variables(&request.variables)?;
     directories.write_build_config(&unpacked.lower, bundle.as_ref())?;
-    let mounts = directories.mounts(&context.program_file, &order, bundle.is_some())?;
+    let mut mounts = directories.mounts(&context.program_file, &order, bundle.is_some())?;
+    // Last: the user may put something over all others.
+    mounts.extend(request.volumes.iter().map(Volume::mount));
     let home = home_directory(&unpacked.lower, builder.user.0);
     let api = PLATFORM_API.version().to_string();
     let platform = [("CNB_PLATFORM_API", api.as_str()), ("CNB_EXEC_ENV", request.execution_environment.as_str())];

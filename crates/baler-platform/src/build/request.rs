@@ -7,6 +7,7 @@ use baler_image::{ImageName, Platform};
 
 use crate::certificates::CertificateSource;
 use crate::variables::Variables;
+use crate::volumes::Volume;
 
 /// A build.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct BuildRequest {
     pub without_network: bool,
     pub execution_environment: ExecutionEnvironment,
     pub outputs: OutputDirectories,
+    /// What detect and build see of the host besides.
+    pub volumes: Vec<Volume>,
 }
 
 /// Which buildpacks are tried.

@@ -10,6 +10,7 @@ use baler_lifecycle::export::{Exported, LayerOutcome, LayerReport};
 use baler_platform::build::{self, BuildRequest, BuildpackRequest, Built, OutputDirectories};
 use baler_platform::certificates::CertificateSource;
 use baler_platform::output::{Level, Output as _};
+use baler_platform::volumes::Volume;
 use baler_platform::{images, variables};
 
 use super::format::{bytes, duration};
@@ -58,6 +59,7 @@ fn request(arguments: BuildArguments, host: &Host) -> anyhow::Result<BuildReques
         default_process: arguments.default_process,
         created: arguments.creation_time.as_deref().map(creation_time).transpose()?,
         certificates: certificates(&arguments.ca_certificates),
+        volumes: arguments.volume.iter().map(|text| Volume::parse(text)).collect::<Result<_, _>>()?,
         without_network: matches!(arguments.network, NetworkArgument::None),
         execution_environment: arguments.exec_env.parse()?,
         outputs: OutputDirectories { sbom: arguments.sbom_output_dir, report: arguments.report_output_dir },

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::process::Stdio;
 
-use crate::support::{Outcome, Place, User, application, buildpack, spawn, users};
+use crate::support::{Outcome, Place, Terminal, User, application, buildpack, spawn, users};
 
 const SCRIPT: &str = "cat >\"$1/launch.toml\" <<'END'
 [[processes]]
@@ -39,6 +39,29 @@ fn processes_arguments_and_exit_codes() {
         let unknown = run(&["--process", "absent"]).failure(1);
         assert!(unknown.stderr.contains("it has: fail, wait, web"), "{}", unknown.stderr);
         assert_eq!(run(&["-e", "A=b", "--entrypoint", "sh", "--", "-c", "echo $A"]).success().stdout, "b\n");
+    }
+}
+
+#[test]
+fn keys_of_a_terminal_reach_the_process_once() {
+    for user in users() {
+        let Some(place) = place(user) else { return };
+        let script = "trap 'echo interrupted' INT; trap 'echo quitted' QUIT; trap 'exit 5' TERM; \
+                      sleep 0.5; echo ready; \
+                      while true; do sleep 0.1; done";
+        let Some(mut terminal) = Terminal::start(&place, &["run", "app", "--entrypoint", "sh", "--", "-c", script])
+        else {
+            return;
+        };
+        terminal.wait_for("ready");
+        terminal.press(3);
+        terminal.wait_for("interrupted");
+        terminal.press(28);
+        terminal.wait_for("quitted");
+        // What was sent twice would be there by now.
+        terminal.signal(rustix::process::Signal::TERM);
+        let said = terminal.rest();
+        assert_eq!((said.matches("interrupted").count(), said.matches("quitted").count()), (1, 1), "{user:?}: {said}");
     }
 }
 

@@ -4,9 +4,11 @@ mod base;
 mod buildpack;
 mod program;
 mod spawn;
+mod terminal;
 mod user;
 
 pub use buildpack::{application, buildpack, write};
 pub use program::{Outcome, Place};
 pub use spawn::{outcome, spawn};
+pub use terminal::Terminal;
 pub use user::{User, users};

@@ -12,6 +12,7 @@ mod build;
 mod builder;
 mod images;
 mod isolation;
+mod killed;
 mod prune;
 mod reproducible;
 mod run;

@@ -5,6 +5,7 @@ mod buildpack;
 mod program;
 mod user;
 
+pub use base::Base;
 pub use buildpack::{application, buildpack, write};
 pub use program::{Outcome, Place};
 pub use user::{User, users};

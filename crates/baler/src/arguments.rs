@@ -58,8 +58,10 @@ pub(crate) enum CommandArguments {
     /// Show what an image is made of
     #[command(alias = "inspect-image")]
     Inspect(InspectArguments),
-    /// Remove images from the store
+    /// Remove images from the store, with their caches
     Rm(RemoveArguments),
+    /// Remove what is not needed from the store
+    Prune(PruneArguments),
     /// Load the images of an OCI layout into the store
     Load(LoadArguments),
     /// Write an image as an archive that Docker and Podman load
@@ -251,6 +253,30 @@ pub(crate) struct RemoveArguments {
     /// All images
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    baler prune                     what nothing refers to, and caches of images that are gone\n  \
+    baler prune --older-than 7d     also images that nothing used for a week\n  \
+    baler prune --keep-size 10GB    also the images that were not used for longest, until 10 GB are left\n\n\
+    What a running build uses stays.")]
+pub(crate) struct PruneArguments {
+    /// Also images that were neither written nor used for this long: 12h, 7d, 2w
+    #[arg(long, value_name = "AGE", value_parser = crate::commands::prune::parse_age)]
+    pub(crate) older_than: Option<std::time::Duration>,
+    /// Also images, those not used for longest first, until the store is not larger than this: 500MB, 10GB
+    #[arg(long, value_name = "SIZE", value_parser = crate::commands::prune::parse_size)]
+    pub(crate) keep_size: Option<u64>,
+    /// Also the caches of all images
+    #[arg(long)]
+    pub(crate) caches: bool,
+    /// All images and all caches
+    #[arg(long, conflicts_with_all = ["older_than", "keep_size"])]
+    pub(crate) all: bool,
+    /// Only say what would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

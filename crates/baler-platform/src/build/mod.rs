@@ -65,9 +65,6 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
     timed(Step::Prepare, taken);
     let mut prepared = prepared?;
     let cache_directory = prepared.cache_directory.clone();
-    if request.clear_cache {
-        TreeCache::clear(&cache_directory)?;
-    }
     let cache = TreeCache::open(&cache_directory, context.store)?;
 
     let (analysis, taken) = step(context.output, Step::Analyze, || analyze(&mut prepared, context, request, &log));

@@ -19,7 +19,7 @@ use super::surroundings::{home_directory, phase_environment};
 use super::{PLATFORM_API, workspace};
 use crate::certificates;
 use crate::context::Context;
-use crate::images::{Located, locate};
+use crate::images::{Located, cache_key, locate};
 use crate::output::{Event, Level};
 use crate::volumes::Volume;
 
@@ -81,8 +81,7 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     let api = PLATFORM_API.version().to_string();
     let platform = [("CNB_PLATFORM_API", api.as_str()), ("CNB_EXEC_ENV", request.execution_environment.as_str())];
     let environment = phase_environment(context, located.image.config(), &home, &platform);
-    let cache_directory =
-        context.store.cache(&cache_key(&request.image)).map_err(|source| BuildError::CacheDirectory { source })?;
+    let cache_directory = cache_directory(context, request).map_err(|source| BuildError::CacheDirectory { source })?;
     let network = if request.without_network { Network::None } else { Network::Host };
     Ok(Prepared {
         builder,
@@ -167,6 +166,14 @@ fn parse_names(names: &[&str]) -> Result<Vec<ImageName>, BuildError> {
     names.iter().map(parse).collect()
 }
 
+fn cache_directory(context: &Context<'_>, request: &BuildRequest) -> std::io::Result<PathBuf> {
+    let key = cache_key(&request.image);
+    if request.clear_cache {
+        context.store.remove_cache(&key)?;
+    }
+    context.store.cache(&key)
+}
+
 /// The image that the build replaces; an absent one is none, an unreadable one is an error.
 fn find_previous(
     context: &Context<'_>,
@@ -201,15 +208,4 @@ fn unpack(
         }
     };
     context.store.unpack(layers, located.source(context.store), id_map, &progress)
-}
-
-/// One cache for each name that images are saved as.
-fn cache_key(name: &ImageName) -> String {
-    match name.target() {
-        baler_image::Target::Reference(reference) => reference.to_string(),
-        baler_image::Target::Layout { path, name } => {
-            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            format!("oci:{}:{}", path.display(), name.as_deref().unwrap_or_default())
-        }
-    }
 }

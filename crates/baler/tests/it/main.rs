@@ -12,6 +12,8 @@ mod build;
 mod builder;
 mod images;
 mod isolation;
+mod killed;
+mod prune;
 mod reproducible;
 mod run;
 mod support;

@@ -7,6 +7,7 @@ mod spawn;
 mod terminal;
 mod user;
 
+pub use base::Base;
 pub use buildpack::{application, buildpack, write};
 pub use program::{Outcome, Place};
 pub use spawn::{outcome, spawn};

@@ -10,6 +10,7 @@
 mod bad_input;
 mod build;
 mod builder;
+mod doctor;
 mod images;
 mod isolation;
 mod killed;

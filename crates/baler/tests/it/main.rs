@@ -14,6 +14,7 @@ mod doctor;
 mod images;
 mod isolation;
 mod killed;
+mod misbehaviour;
 mod prune;
 mod reproducible;
 mod run;

@@ -31,16 +31,16 @@ pub(crate) struct Arguments {
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct GlobalArguments {
     /// Say only what is wrong, and the result
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Global options")]
     pub(crate) quiet: bool,
     /// Say more
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Global options")]
     pub(crate) verbose: bool,
     /// Use no colour
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) no_color: bool,
     /// Put the time before each line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) timestamps: bool,
 }
 

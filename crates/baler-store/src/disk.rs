@@ -1,5 +1,6 @@
 //! What a full disk is told as: which place, and how much is left there.
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,27 +12,37 @@ pub struct DiskFull {
     pub path: PathBuf,
     /// Bytes that an ordinary user may still write there.
     pub available: u64,
-    pub source: io::Error,
 }
 
 impl DiskFull {
-    /// What a full disk is told as, if that is what `error` says.
-    pub(crate) fn of(error: &io::Error, path: &Path) -> Option<Self> {
-        if !matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
-            return None;
-        }
+    /// What a full disk is told as.
+    pub(crate) fn at(path: &Path) -> Self {
         let holder = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
         let available = rustix::fs::statvfs(holder).map_or(0, |state| state.f_bavail.saturating_mul(state.f_frsize));
-        Some(Self { path: path.to_owned(), available, source: error.kind().into() })
+        Self { path: path.to_owned(), available }
     }
+}
+
+fn says_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Whether a full disk is behind an error.
+pub(crate) fn is_disk_full(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        if current.downcast_ref::<io::Error>().is_some_and(says_full) {
+            return true;
+        }
+        cause = current.source();
+    }
+    false
 }
 
 /// Says more about `error` where a full disk caused it; other errors stay as they are. The kind is kept.
 pub(crate) fn explain(error: io::Error, path: &Path) -> io::Error {
-    match DiskFull::of(&error, path) {
-        Some(full) => io::Error::new(error.kind(), full),
-        None => error,
-    }
+    let is_told = error.get_ref().and_then(|inner| inner.downcast_ref::<DiskFull>()).is_some();
+    if is_told || !says_full(&error) { error } else { io::Error::new(error.kind(), DiskFull::at(path)) }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use baler_image::Digest;
@@ -66,6 +66,8 @@ pub(crate) struct Session {
     pins: Mutex<Pins>,
     /// Blobs that have their names, but may not be on the disk yet.
     unsealed: Mutex<BTreeSet<PathBuf>>,
+    /// Whether this process has added a blob to the store.
+    has_added: AtomicBool,
     counter: AtomicU64,
 }
 
@@ -88,7 +90,8 @@ impl Session {
         let file = fs_err::OpenOptions::new().append(true).create_new(true).open(directory.join(PINS))?;
         let pins = Mutex::new(Pins { file, known: HashSet::new() });
         let (counter, unsealed) = (AtomicU64::new(0), Mutex::default());
-        Ok(Self { directory, store_lock: store_lock.to_owned(), _lock: lock, pins, unsealed, counter })
+        let has_added = AtomicBool::new(false);
+        Ok(Self { directory, store_lock: store_lock.to_owned(), _lock: lock, pins, unsealed, has_added, counter })
     }
 
     /// A path in the session's directory that nothing else has; `purpose` is for who looks at the directory.
@@ -126,7 +129,13 @@ impl Session {
 
     /// Notes a blob that has its name, but may not be on the disk.
     pub(crate) fn note_unsealed(&self, blob: PathBuf) {
+        self.has_added.store(true, Ordering::Relaxed);
         locked(&self.unsealed).insert(blob);
+    }
+
+    /// Whether this process has added a blob to the store.
+    pub(crate) fn has_added(&self) -> bool {
+        self.has_added.load(Ordering::Relaxed)
     }
 
     /// Whether this process has written the blob, and not sealed it yet.

@@ -7,7 +7,7 @@ use baler_platform::images::RemoveError;
 use baler_platform::interrupt::Interrupted;
 use baler_platform::run::RunError;
 use baler_sandbox::SandboxError;
-use baler_store::OpenError;
+use baler_store::{DiskFull, OpenError};
 
 /// No builder was named; as in pack, the code is 2.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,11 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
 }
 
 fn find<T: std::error::Error + 'static>(error: &anyhow::Error) -> Option<&T> {
-    error.chain().find_map(|cause| cause.downcast_ref::<T>())
+    error.chain().find_map(|cause| {
+        // What is inside of an I/O error is not among its causes: the chain goes on with the causes of that.
+        let inside = || cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<T>();
+        cause.downcast_ref::<T>().or_else(inside)
+    })
 }
 
 /// Facts that do not fit into the message.
@@ -74,10 +78,33 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(RemoveError::NotFound(_)) = find(error) {
         hints.push("`baler images` lists what is there".to_owned());
     }
-    if let Some(OpenError::Newer { .. }) = find(error) {
-        hints.push("a newer baler made it: use that one, or another store with BALER_HOME".to_owned());
+    hints.extend(find(error).and_then(store_hint));
+    if let Some(full) = find::<DiskFull>(error) {
+        let holder = full.path.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(&full.path);
+        hints.push(format!(
+            "make room on the disk of {}: `baler prune --keep-size SIZE` removes what was not used for longest, `baler prune --all` everything",
+            holder.display()
+        ));
     }
     hints
+}
+
+fn store_hint(error: &OpenError) -> Option<String> {
+    let other = "use another store with BALER_HOME";
+    match error {
+        OpenError::Newer { .. } => Some(format!("a newer baler made it: use that one, or {other}")),
+        OpenError::ReadOnly { .. } => Some(format!("make it writable for you, or {other}")),
+        OpenError::WrongOwner { owner, root, .. } => Some(format!(
+            "start baler as user {owner}, give it back with `chown -R {owner} {}`, or {other}",
+            root.display()
+        )),
+        OpenError::WritableByOthers { root, .. } => Some(format!("run `chmod go-w {}`", root.display())),
+        OpenError::NotAStore { .. } => {
+            Some("name an empty directory, or one that is not there, with BALER_HOME".to_owned())
+        }
+        OpenError::Make { .. } | OpenError::Read { .. } => Some(format!("see to it that it can be used, or {other}")),
+        _ => None,
+    }
 }
 
 /// The codes of lifecycle-behaviour 2.2.

@@ -101,6 +101,8 @@ pub(crate) struct CacheUpdate {
 impl<'a> TreeCache<'a> {
     /// Opens the cache in `directory`, which may be absent. Metadata that cannot be read is an empty cache.
     pub fn open(directory: &Path, blobs: &'a dyn BlobStore) -> Result<Self, CacheError> {
+        // Metadata and records belong together, and another build may be replacing them.
+        let _lock = lock_to_read(directory)?;
         let read = |name| read_optional(&directory.join(name)).map_err(CacheError::File);
         let metadata = read(METADATA)?;
         let exists = metadata.is_some();
@@ -109,9 +111,16 @@ impl<'a> TreeCache<'a> {
         Ok(Self { directory: directory.to_owned(), blobs, exists, metadata, records })
     }
 
-    /// Removes the cache in `directory`, if there is one.
+    /// Empties the cache in `directory`, if there is one. Another build that uses it makes its layers from their blobs.
     pub fn clear(directory: &Path) -> Result<(), CacheError> {
-        remove_tree(directory).map_err(CacheError::File)
+        if !directory.exists() {
+            return Ok(());
+        }
+        let _lock = lock(directory)?;
+        for part in [METADATA, BLOBS, ROOTS, MANIFESTS, TREES] {
+            remove_tree(&directory.join(part)).map_err(CacheError::File)?;
+        }
+        Ok(())
     }
 
     /// Whether an earlier build left anything.
@@ -183,7 +192,7 @@ impl<'a> TreeCache<'a> {
         fs_err::create_dir_all(&self.directory)
             .map_err(FileError::because("create directory", &self.directory))
             .map_err(CacheError::File)?;
-        let _lock = self.lock()?;
+        let _lock = lock(&self.directory)?;
         let metadata = encode(&update.metadata).map_err(CacheError::Encode)?;
         let records = BlobRecords::new(update.blobs);
         // Records of old and new metadata, until the new metadata is there.
@@ -195,16 +204,6 @@ impl<'a> TreeCache<'a> {
         self.write(BLOBS, &records.to_json())?;
         self.write(ROOTS, &records.roots())?;
         self.remove_unused(&update.metadata)
-    }
-
-    fn lock(&self) -> Result<std::fs::File, CacheError> {
-        let path = self.directory.join(LOCK);
-        let attempt = || {
-            let file = std::fs::File::create(&path)?;
-            file.lock()?;
-            Ok(file)
-        };
-        attempt().map_err(|source| CacheError::Lock { path: path.clone(), source })
     }
 
     fn write(&self, name: &str, text: &str) -> Result<(), CacheError> {
@@ -238,6 +237,28 @@ impl<'a> TreeCache<'a> {
     fn manifest_path(&self, diff_id: &Digest) -> PathBuf {
         self.directory.join(MANIFESTS).join(diff_id.hex())
     }
+}
+
+/// Keeps other builds from reading and writing the files of the cache.
+fn lock(directory: &Path) -> Result<std::fs::File, CacheError> {
+    let path = directory.join(LOCK);
+    let attempt = || {
+        let file = std::fs::File::create(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    attempt().map_err(|source| CacheError::Lock { path: path.clone(), source })
+}
+
+/// Keeps other builds from writing them; no lock where there never was a build.
+fn lock_to_read(directory: &Path) -> Result<Option<std::fs::File>, CacheError> {
+    let path = directory.join(LOCK);
+    let attempt = || match std::fs::File::open(&path) {
+        Ok(file) => file.lock_shared().map(|()| Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    };
+    attempt().map_err(|source| CacheError::Lock { path: path.clone(), source })
 }
 
 fn create_parent(path: &Path) -> Result<(), CacheError> {

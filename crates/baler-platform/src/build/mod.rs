@@ -65,6 +65,9 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
     timed(Step::Prepare, taken);
     let mut prepared = prepared?;
     let cache_directory = prepared.cache_directory.clone();
+    if request.clear_cache {
+        TreeCache::clear(&cache_directory)?;
+    }
     let cache = TreeCache::open(&cache_directory, context.store)?;
 
     let (analysis, taken) = step(context.output, Step::Analyze, || analyze(&mut prepared, context, request, &log));
@@ -98,6 +101,10 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
     timed(Step::Export, taken);
     let exported = exported?;
     outputs::copy(&request.outputs, &prepared.directories.layers.host, &exported.report)?;
+    // So that a thousand builds leave no more than a few. The image is there in any case.
+    if let Err(error) = context.store.tidy() {
+        context.output.line(Level::Warning, &format!("could not remove what earlier builds left: {error}"));
+    }
     Ok(Built { exported, steps })
 }
 

@@ -81,7 +81,8 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     let api = PLATFORM_API.version().to_string();
     let platform = [("CNB_PLATFORM_API", api.as_str()), ("CNB_EXEC_ENV", request.execution_environment.as_str())];
     let environment = phase_environment(context, located.image.config(), &home, &platform);
-    let cache_directory = cache_directory(context, request).map_err(|source| BuildError::CacheDirectory { source })?;
+    let cache_directory =
+        context.store.cache(&cache_key(&request.image)).map_err(|source| BuildError::CacheDirectory { source })?;
     let network = if request.without_network { Network::None } else { Network::Host };
     Ok(Prepared {
         builder,
@@ -164,14 +165,6 @@ fn parse_names(names: &[&str]) -> Result<Vec<ImageName>, BuildError> {
     let parse =
         |text: &&str| text.parse().map_err(|source| BuildError::RunImageName { text: (*text).to_owned(), source });
     names.iter().map(parse).collect()
-}
-
-fn cache_directory(context: &Context<'_>, request: &BuildRequest) -> std::io::Result<PathBuf> {
-    let key = cache_key(&request.image);
-    if request.clear_cache {
-        context.store.remove_cache(&key)?;
-    }
-    context.store.cache(&key)
 }
 
 /// The image that the build replaces; an absent one is none, an unreadable one is an error.

@@ -58,6 +58,13 @@ impl Store {
         self.remove_all(&Without::default())
     }
 
+    /// Collects garbage if this process has added blobs: something may have been replaced by them. What this process has
+    /// replaced is pinned by itself, and goes with the next one's.
+    pub fn tidy(&self) -> Result<Freed, CollectError> {
+        let session = self.session().map_err(|source| CollectError::Mark { source })?;
+        if session.has_added() { self.collect_garbage() } else { Ok(Freed::default()) }
+    }
+
     /// Removes these names and caches, and then what nothing refers to any more. Caches that a running process uses
     /// stay, and so does the content of images that one uses.
     pub fn remove_all(&self, without: &Without) -> Result<Freed, CollectError> {

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use baler_image::{Digest, Layer, Source, SourceError};
 use baler_layer::apply::{ApplyError, ApplyOptions, Owners, apply};
 use baler_layer::ownership::OwnershipIndex;
-use baler_sandbox::{IdMap, IdMapMode, OperationCall, run_with_ids};
+use baler_sandbox::{IdMap, IdMapMode, OperationCall, OperationError, run_with_ids};
 
 use super::boot;
-use super::operation::{OWNERS, TREE, UNPACK_OPERATION, readable_for_all};
+use super::operation::{Failure, OWNERS, TREE, UNPACK_OPERATION, readable_for_all};
 use super::{UnpackError, UnpackEvent};
 use crate::blob;
-use crate::disk::{DiskFull, explain};
+use crate::disk::{DiskFull, explain, is_disk_full};
 use crate::ids;
 use crate::lock::Lock;
 use crate::scratch::Scratch;
@@ -167,7 +167,7 @@ impl<'a> Unpacking<'a> {
             input: Some(file),
         };
         run_with_ids(self.store.program(), self.id_map, call)
-            .map_err(|source| UnpackError::Operation { digest: digest(), source })
+            .map_err(|source| operation_failed(digest(), source, scratch.path()))
     }
 
     /// Root of the namespace is nobody to the directories of the host's root, so the one that it works in becomes its own.
@@ -204,17 +204,23 @@ impl<'a> Unpacking<'a> {
 }
 
 /// A full disk is told as such.
-fn apply_failed(digest: Digest, error: ApplyError, tree: &Path) -> UnpackError {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    while let Some(current) = cause {
-        if let Some(io) = current.downcast_ref::<io::Error>()
-            && let Some(source) = DiskFull::of(io, tree)
-        {
-            return UnpackError::DiskFull { digest, source };
-        }
-        cause = current.source();
+fn apply_failed(digest: Digest, source: ApplyError, tree: &Path) -> UnpackError {
+    if is_disk_full(&source) {
+        return UnpackError::DiskFull { digest, source: DiskFull::at(tree) };
     }
-    UnpackError::Apply { digest, source: error }
+    UnpackError::Apply { digest, source }
+}
+
+/// The same of what another process says.
+fn operation_failed(digest: Digest, source: OperationError, directory: &Path) -> UnpackError {
+    let OperationError::Failed { name, message } = source else { return UnpackError::Operation { digest, source } };
+    match serde_json::from_str(&message) {
+        Ok(Failure { is_disk_full: true, .. }) => UnpackError::DiskFull { digest, source: DiskFull::at(directory) },
+        Ok(Failure { text, .. }) => {
+            UnpackError::Operation { digest, source: OperationError::Failed { name, message: text } }
+        }
+        Err(_) => UnpackError::Operation { digest, source: OperationError::Failed { name, message } },
+    }
 }
 
 /// Writes what a layer says about owners.

@@ -10,9 +10,10 @@ use std::path::Path;
 use baler_image::Digest;
 use baler_layer::apply::{ApplyOptions, Owners, apply};
 use baler_sandbox::Operation;
+use serde::{Deserialize, Serialize};
 
 use super::layer::write_owners;
-use crate::disk::explain;
+use crate::disk::{explain, is_disk_full};
 
 /// The layer's content, in its directory.
 pub(super) const TREE: &str = "tree";
@@ -23,10 +24,22 @@ pub(super) const OWNERS: &str = "owners";
 /// [`baler_sandbox::dispatch`]. The one argument is the diffID that the layer must have.
 pub const UNPACK_OPERATION: Operation = Operation { name: "unpack-layer", run };
 
+/// What the caller is told; it goes to another process as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Failure {
+    pub(super) text: String,
+    pub(super) is_disk_full: bool,
+}
+
 fn run(input: File, arguments: &[OsString]) -> Result<(), String> {
     let diff_id = arguments.first().and_then(|argument| argument.to_str()).ok_or("the diffID is missing")?;
-    let diff_id: Digest = diff_id.parse().map_err(|error| chain(&error))?;
-    unpack(input, diff_id).map_err(|error| chain(&*error))
+    let diff_id: Digest = diff_id.parse().map_err(|error| failure(&error))?;
+    unpack(input, diff_id).map_err(|error| failure(&*error))
+}
+
+fn failure(error: &(dyn Error + 'static)) -> String {
+    let failure = Failure { text: chain(error), is_disk_full: is_disk_full(error) };
+    serde_json::to_string(&failure).unwrap_or(failure.text)
 }
 
 fn unpack(input: File, diff_id: Digest) -> Result<(), Box<dyn Error>> {
@@ -46,7 +59,7 @@ pub(super) fn readable_for_all(tree: &Path) -> io::Result<()> {
     fs_err::set_permissions(tree, Permissions::from_mode(0o755))
 }
 
-/// An error with its causes in one line, since only text reaches the caller.
+/// An error with its causes in one line.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -8,6 +8,7 @@
 #![expect(clippy::print_stderr, reason = "tests say what they skip")]
 
 mod bad_input;
+mod bad_store;
 mod build;
 mod builder;
 mod doctor;
@@ -19,3 +20,4 @@ mod prune;
 mod reproducible;
 mod run;
 mod support;
+mod together;

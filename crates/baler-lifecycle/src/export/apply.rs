@@ -7,6 +7,7 @@ use baler_image::{Descriptor, ImageName, Parts, ResolvedImage, Sink, SinkError, 
 use super::pack::Packed;
 use super::plan::{ExportPlan, PlannedLayer};
 use super::{ExportError, ExportPlaces, LayerOutcome};
+use crate::cache::Cache;
 use crate::error_text::chain;
 use crate::log::Log;
 
@@ -22,17 +23,17 @@ pub(crate) fn store_layer(
     let descriptor = &planned.layer.descriptor;
     let failed = |source| ExportError::StoreLayer { what: planned.what.clone(), source };
     let is_reused = planned.outcome == LayerOutcome::Reused;
-    let pending = packed.and_then(|packed| packed.pending.take().map(|pending| (pending, &*packed)));
-    let has_bytes = pending.is_some();
-    if let Some((pending, packed)) = pending {
-        pending.commit((&packed.digest, packed.size), !is_reused, in_cache).map_err(failed)?;
+    let mut has_bytes = false;
+    if let Some(Packed { digest, size, pending: Some(pending), .. }) = packed {
+        has_bytes = true;
+        pending.commit_image((digest, *size), !is_reused, in_cache).map_err(failed)?;
     }
     if is_reused {
         copy_blob(places.sink, places.previous, descriptor)
     } else if has_bytes {
         Ok(())
     } else {
-        copy_blob(places.sink, places.cache.map(|cache| cache.blobs().as_source()), descriptor)
+        copy_blob(places.sink, places.cache.and_then(Cache::source), descriptor)
     }
 }
 

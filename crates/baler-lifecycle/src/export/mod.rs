@@ -44,7 +44,7 @@ pub use error::{ExportError, LayerError};
 pub use run::export;
 
 use crate::analyze::Analysis;
-use crate::cache::TreeCache;
+use crate::cache::Cache;
 use crate::mounted::{BuildUser, MountedDirectory};
 use crate::restore::Restoration;
 
@@ -116,7 +116,7 @@ pub struct ExportPlaces<'a> {
     pub run_image: &'a dyn Source,
     /// Has the blobs of the previous image.
     pub previous: Option<&'a dyn Source>,
-    pub cache: Option<&'a TreeCache<'a>>,
+    pub cache: Option<&'a dyn Cache>,
 }
 
 /// What export wrote.

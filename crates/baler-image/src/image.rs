@@ -98,6 +98,12 @@ impl ResolvedImage {
         &self.name
     }
 
+    /// The same image under the name that it was first asked for by, where it was found again by its digest.
+    #[must_use]
+    pub fn named(self, name: ImageName) -> Self {
+        Self { name, ..self }
+    }
+
     /// The digest of the index that the image was chosen from, if there was one.
     pub fn index_digest(&self) -> Option<&Digest> {
         self.index_digest.as_ref()

@@ -12,17 +12,17 @@ use baler_image::{
 use super::{Cache, CacheError, CacheUpdate, diff_ids};
 
 /// Where a cache image is: reading and writing happen under one name.
-pub struct ImageCachePlace<'a> {
+pub struct ImageCachePlace {
     pub name: ImageName,
-    pub source: &'a dyn Source,
-    pub sink: &'a dyn Sink,
+    pub source: Box<dyn Source>,
+    pub sink: Box<dyn Sink>,
     /// As RFC 3339 has it.
     pub created: String,
 }
 
 /// A cache that is an image.
-pub struct ImageCache<'a> {
-    place: ImageCachePlace<'a>,
+pub struct ImageCache {
+    place: ImageCachePlace,
     image: Option<ResolvedImage>,
     metadata: CacheMetadata,
 }
@@ -31,11 +31,11 @@ pub struct ImageCache<'a> {
 const EMPTY_TAR: [u8; 1024] = [0; 1024];
 const FAMILY: Family = Family::Oci;
 
-impl<'a> ImageCache<'a> {
+impl ImageCache {
     /// Opens the cache. An image that is absent, or no cache, is an empty cache; a place that could not answer is an
     /// error.
-    pub fn open(place: ImageCachePlace<'a>) -> Result<Self, ResolveError> {
-        let image = match resolve(&place.name, &Wanted::Preferably(Platform::host()), place.source) {
+    pub fn open(place: ImageCachePlace) -> Result<Self, ResolveError> {
+        let image = match resolve(&place.name, &Wanted::Preferably(Platform::host()), place.source.as_ref()) {
             Ok(image) => Some(image),
             Err(error @ ResolveError::Source { .. }) => return Err(error),
             Err(_) => None,
@@ -90,7 +90,7 @@ impl<'a> ImageCache<'a> {
     }
 }
 
-impl Cache for ImageCache<'_> {
+impl Cache for ImageCache {
     fn exists(&self) -> bool {
         self.image.is_some()
     }
@@ -106,11 +106,11 @@ impl Cache for ImageCache<'_> {
     }
 
     fn source(&self) -> Option<&dyn Source> {
-        Some(self.place.source)
+        Some(self.place.source.as_ref())
     }
 
     fn sink(&self) -> Option<&dyn Sink> {
-        Some(self.place.sink)
+        Some(self.place.sink.as_ref())
     }
 
     fn commit(&self, update: CacheUpdate) -> Result<(), CacheError> {

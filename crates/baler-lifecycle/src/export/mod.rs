@@ -13,7 +13,7 @@
 //! that does not exist.
 
 mod announce;
-mod apply;
+pub(crate) mod apply;
 mod cache;
 mod config;
 mod content;
@@ -24,7 +24,7 @@ mod pack;
 mod pending;
 mod piece;
 mod pieces;
-mod plan;
+pub(crate) mod plan;
 mod run;
 mod run_image;
 mod sboms;
@@ -42,6 +42,7 @@ use baler_image::{Digest, ImageName, ResolvedImage, Sink, Source};
 
 pub use error::{ExportError, LayerError};
 pub use run::export;
+pub(crate) use run::image_report;
 
 use crate::analyze::Analysis;
 use crate::cache::Cache;

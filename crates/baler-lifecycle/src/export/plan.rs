@@ -104,7 +104,7 @@ fn descriptor(layer: &Layer) -> Descriptor {
     layer.descriptor.clone()
 }
 
-fn document<T: serde::Serialize>(value: T) -> Document<T> {
+pub(crate) fn document<T: serde::Serialize>(value: T) -> Document<T> {
     let raw = serde_json::to_vec(&value).expect("documents of images are plain data");
     Document { raw, value }
 }
@@ -163,7 +163,7 @@ fn remembered<'a>(metadata: &'a LifecycleMetadata, role: &Role) -> Vec<&'a str> 
 }
 
 /// A gzip layer in the family of the base; the previous image may be of the other one.
-fn retyped(descriptor: &Descriptor, family: Family) -> Descriptor {
+pub(crate) fn retyped(descriptor: &Descriptor, family: Family) -> Descriptor {
     let media_type = match descriptor.media_type.as_str() {
         media_type::OCI_LAYER_GZIP | media_type::DOCKER_LAYER_GZIP => family.layer_gzip(),
         other => other,

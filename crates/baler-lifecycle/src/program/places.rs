@@ -1,0 +1,200 @@
+//! Where a phase finds images and puts them: in registries, or in OCI layouts (`-layout`).
+//!
+//! A layout directory holds one layout for each image, `<layout-dir>/<registry>/<repository>/<tag>`.
+
+use std::path::{Path, PathBuf};
+
+use baler_cnb::features::PlatformFeatures;
+use baler_image::{
+    DEFAULT_REGISTRY, Digest, ImageName, InvalidReference, Platform, Reference, ResolveError, ResolvedImage, Sink,
+    Source, Target, Wanted, resolve,
+};
+use baler_store::{Layout, LayoutError};
+
+use super::failure::Failure;
+use super::sinks::{OnlyImage, Sinks};
+use super::{Context, experimental};
+
+/// Where images are.
+pub(super) enum Places {
+    Registries,
+    Layouts(PathBuf),
+}
+
+/// An image and where its blobs are.
+pub(super) struct Located {
+    pub(super) image: ResolvedImage,
+    pub(super) source: Box<dyn Source>,
+}
+
+/// Why an image could not be found, or its place not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum PlaceError {
+    #[error("could not parse reference: {text}")]
+    Reference { text: String, source: InvalidReference },
+    #[error("'{text}' is not of the form PATH@DIGEST, which images in layouts have")]
+    NotPinned { text: String },
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error("{name} has the digest {found} now")]
+    Moved { name: ImageName, found: Digest },
+    #[error("image '{name}': registries are not supported yet")]
+    NoRegistries { name: ImageName },
+}
+
+impl Places {
+    /// The places that the flags name.
+    pub(super) fn open(context: &Context<'_>) -> Result<Self, Failure> {
+        let settings = context.settings;
+        let has_layouts = PlatformFeatures::for_api(settings.platform_api).oci_layout;
+        if settings.boolean("daemon", "CNB_USE_DAEMON") {
+            return Err(Failure::arguments("images in a Docker daemon (-daemon) are not supported yet"));
+        }
+        if !has_layouts || !settings.boolean("layout", "CNB_USE_LAYOUT") {
+            return Ok(Self::Registries);
+        }
+        experimental::allow(context, "export to OCI layout format")?;
+        let directory = settings.text("layout-dir", "CNB_LAYOUT_DIR").map(PathBuf::from);
+        let directory = directory.ok_or_else(|| Failure::arguments("-layout needs a directory: -layout-dir"))?;
+        Ok(Self::Layouts(std::path::absolute(&directory).unwrap_or(directory)))
+    }
+
+    /// Whether all names of an image have to be in one registry.
+    pub(super) fn is_one_registry(&self) -> bool {
+        matches!(self, Self::Registries)
+    }
+
+    /// The image that a user calls `text`.
+    pub(super) fn name(&self, text: &str) -> Result<ImageName, PlaceError> {
+        let reference = parse(text)?;
+        Ok(match self {
+            Self::Registries => ImageName::new(text, Target::Reference(reference)),
+            Self::Layouts(directory) => {
+                let path = layout_path(directory, &reference);
+                let tag = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                ImageName::new(path.to_string_lossy().into_owned(), Target::Layout { path, name: tag })
+            }
+        })
+    }
+
+    /// Finds an image; `None` where it is absent.
+    pub(super) fn find(&self, name: &ImageName) -> Result<Option<Located>, PlaceError> {
+        let source = match name.target() {
+            Target::Reference(_) => self.source(name)?,
+            Target::Layout { path, .. } => match Layout::open(path) {
+                Ok(layout) => Box::new(layout),
+                Err(LayoutError::Absent { .. }) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        // In its layout it is the only image, whatever it is called there.
+        let asked = match name.target() {
+            Target::Reference(_) => name.clone(),
+            Target::Layout { path, .. } => {
+                ImageName::new(name.given(), Target::Layout { path: path.clone(), name: None })
+            }
+        };
+        match resolve(&asked, &Wanted::Preferably(Platform::host()), source.as_ref()) {
+            Ok(image) => Ok(Some(Located { image: image.named(name.clone()), source })),
+            Err(ResolveError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Finds an image that an earlier phase has found and called `reference`: with a digest.
+    pub(super) fn find_pinned(&self, reference: &str) -> Result<Option<Located>, PlaceError> {
+        let not_pinned = || PlaceError::NotPinned { text: reference.to_owned() };
+        match self {
+            Self::Registries => {
+                let target = Target::Reference(parse(reference)?);
+                self.find(&ImageName::new(reference, target))
+            }
+            Self::Layouts(_) => {
+                let (path, digest) = reference.rsplit_once('@').ok_or_else(not_pinned)?;
+                let digest: Digest = digest.parse().map_err(|_| not_pinned())?;
+                let name = ImageName::new(path, Target::Layout { path: path.into(), name: None });
+                let found = self.find(&name)?;
+                match found {
+                    Some(Located { image, .. }) if *image.digest() != digest => {
+                        Err(PlaceError::Moved { name, found: image.digest().clone() })
+                    }
+                    found => Ok(found),
+                }
+            }
+        }
+    }
+
+    /// The place of an image, to read from.
+    pub(super) fn source(&self, name: &ImageName) -> Result<Box<dyn Source>, PlaceError> {
+        match name.target() {
+            Target::Reference(_) => Err(PlaceError::NoRegistries { name: name.clone() }),
+            Target::Layout { path, .. } => Ok(Box::new(Layout::open(path)?)),
+        }
+    }
+
+    /// The place of an image, to write to.
+    pub(super) fn sink(&self, name: &ImageName) -> Result<Box<dyn Sink>, PlaceError> {
+        match name.target() {
+            Target::Reference(_) => Err(PlaceError::NoRegistries { name: name.clone() }),
+            Target::Layout { path, .. } => Ok(Box::new(OnlyImage(Layout::create_or_open(path)?))),
+        }
+    }
+
+    /// The places of an image that gets several names.
+    pub(super) fn sinks(&self, names: &[ImageName]) -> Result<Sinks, PlaceError> {
+        let mut sinks = Sinks::default();
+        for name in names.iter().filter(|name| !name.given().is_empty()) {
+            if !sinks.has(name) {
+                // Made first: a layout cannot be read before it is there.
+                let sink = self.sink(name)?;
+                sinks.add(name, sink, self.source(name)?);
+            }
+        }
+        Ok(sinks)
+    }
+}
+
+fn parse(text: &str) -> Result<Reference, PlaceError> {
+    text.parse().map_err(|source| PlaceError::Reference { text: text.to_owned(), source })
+}
+
+fn layout_path(directory: &Path, reference: &Reference) -> PathBuf {
+    let registry = match reference.registry() {
+        DEFAULT_REGISTRY => "index.docker.io",
+        registry => registry,
+    };
+    let path = directory.join(registry).join(reference.repository());
+    match (reference.digest(), reference.tag()) {
+        (Some(digest), _) => {
+            let text = digest.to_string();
+            let (algorithm, hex) = text.split_once(':').unwrap_or(("", &text));
+            path.join(algorithm).join(hex)
+        }
+        (None, tag) => path.join(tag.unwrap_or("latest")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_image_has_a_layout_of_its_own() {
+        let places = Places::Layouts("/layout".into());
+        let digest = Digest::of(b"");
+        for (text, path) in [
+            ("app", "/layout/index.docker.io/library/app/latest".to_owned()),
+            ("registry.example/a/b:1", "/layout/registry.example/a/b/1".to_owned()),
+            (&format!("registry.example/a@{digest}"), format!("/layout/registry.example/a/sha256/{}", digest.hex())),
+        ] {
+            let name = places.name(text).unwrap();
+            assert_eq!(name.given(), path);
+        }
+        assert!(matches!(places.name("UPPER/@"), Err(PlaceError::Reference { .. })));
+        assert!(matches!(places.find_pinned("/layout/a"), Err(PlaceError::NotPinned { .. })));
+        assert!(places.find_pinned(&format!("/nowhere/a@{digest}")).unwrap().is_none());
+    }
+}

@@ -55,6 +55,7 @@ pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Lo
     };
     let image = apply::store_image(places.sink, new, inputs.names, log)?;
     let build = if features.legacy_bom_files { None } else { Some(build_report(inputs)?) };
+    let build = build.filter(|build| !build.bom.is_empty());
     let report = Report { build, image: image_report(&image, inputs.names) };
     let cached = places.cache.map(|cache| cache::export_cache(inputs, cache, for_cache(inputs, &pieces, results), log));
     Ok(Exported { image, report, layers, cached: cached.unwrap_or_default() })

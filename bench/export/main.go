@@ -7,6 +7,7 @@ package main
 
 import (
 	"archive/tar"
+	"bufio"
 	"compress/gzip"
 	"crypto/sha256"
 	"fmt"
@@ -77,14 +78,23 @@ func export(root, output string) {
 	check(err)
 	plain, compressed := sha256.New(), sha256.New()
 	reader, writer := io.Pipe()
-	go func() { writer.CloseWithError(walk(root, writer)) }()
+	go func() {
+		buffered := bufio.NewWriterSize(writer, 1<<20)
+		err := walk(root, buffered)
+		if err == nil {
+			err = buffered.Flush()
+		}
+		writer.CloseWithError(err)
+	}()
 	blobReader, blobWriter := io.Pipe()
 	go func() {
-		zip, err := gzip.NewWriterLevel(io.MultiWriter(compressed, blobWriter), gzip.BestSpeed)
+		blob := bufio.NewWriterSize(blobWriter, 1<<20)
+		zip, err := gzip.NewWriterLevel(io.MultiWriter(compressed, blob), gzip.BestSpeed)
 		check(err)
 		_, err = io.CopyBuffer(io.MultiWriter(plain, zip), reader, make([]byte, 1<<20))
 		check(err)
 		check(zip.Close())
+		check(blob.Flush())
 		blobWriter.Close()
 	}()
 	size, err := io.CopyBuffer(file, blobReader, make([]byte, 1<<20))

@@ -14,3 +14,4 @@ pub mod output;
 pub mod run;
 pub mod variables;
 pub mod version;
+pub mod volumes;

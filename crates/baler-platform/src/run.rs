@@ -11,7 +11,7 @@ use baler_store::{ScratchError, UnpackError};
 use crate::build::{home_directory, host_files};
 use crate::context::Context;
 use crate::images::{LocateError, Located, locate};
-use crate::interrupt::Reaction;
+use crate::interrupt::{Interrupted, Reaction};
 use crate::output::{Step, step};
 use crate::variables::Variables;
 
@@ -25,6 +25,8 @@ pub struct RunRequest {
     pub entrypoint: Option<String>,
     pub arguments: Vec<String>,
     pub variables: Variables,
+    /// Standard input is the terminal that the program was started from.
+    pub at_terminal: bool,
 }
 
 /// Why an image could not be started.
@@ -45,6 +47,8 @@ pub enum RunError {
     Scratch(#[from] ScratchError),
     #[error("{0}")]
     Sandbox(#[from] SandboxError),
+    #[error("{0}")]
+    Interrupted(#[from] Interrupted),
 }
 
 /// Starts the image and waits for its end. Signals go to its process.
@@ -62,17 +66,24 @@ pub fn run(context: &Context<'_>, request: &RunRequest) -> Result<Exit, RunError
         lower: layers.lower,
     };
     let working_directory = if config.config.working_dir.is_empty() { "/" } else { &config.config.working_dir };
+    // Away from a terminal, signals reach the process by us alone.
+    let (session, reaction) = if request.at_terminal {
+        (Session::Inherit, Reaction::ForwardAtTerminal)
+    } else {
+        (Session::New, Reaction::Forward)
+    };
     let command = Command {
         environment: environment(request, &config, &home_directory(&root.lower, user.0)),
         working_directory: PathBuf::from(working_directory),
         stdin: Stream::Inherit,
-        session: Session::Inherit,
+        session,
         ..Command::new(argv, user)
     };
     let executor = NativeExecutor::new(context.program.clone(), id_map);
+    context.interrupt.check()?;
     let running = executor.start(&root, command)?;
     let control = running.control();
-    Ok(context.interrupt.watch(&control, Reaction::Forward, || running.wait())?)
+    Ok(context.interrupt.watch(&control, reaction, || running.wait())?)
 }
 
 struct Unpacked {

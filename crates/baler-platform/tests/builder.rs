@@ -1,6 +1,8 @@
 //! Builders, compared with what pack makes of the same configuration: the diffIDs of all layers that do not hold the
 //! lifecycle are equal bit for bit.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test does")]
+
 use std::num::NonZeroUsize;
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 /// One command: what the payload's process looks like, completely. Nothing is inherited that is not named here,
-/// except resource limits.
+/// except resource limits; and of these the one for core files is 0.
 #[derive(Debug)]
 pub struct Command {
     /// The program and its arguments. A program without a slash is looked up in the `PATH` of `environment`.

@@ -153,6 +153,8 @@ pub enum Step {
     MountProc,
     #[error("set up /dev:")]
     SetUpDevices,
+    #[error("hide what tells of the machine:")]
+    HidePaths,
     #[error("make the root file system read-only:")]
     ProtectRoot,
     #[error("enter the root file system")]
@@ -163,6 +165,8 @@ pub enum Step {
     ConnectStreams,
     #[error("give up all privileges")]
     DropPrivileges,
+    #[error("install the filter of system calls (the kernel needs CONFIG_SECCOMP_FILTER)")]
+    FilterCalls,
     #[error("take the command's user")]
     TakeUser,
     #[error("enter the working directory")]

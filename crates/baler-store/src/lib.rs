@@ -36,7 +36,7 @@ mod unpack;
 pub use cache::CacheEntry;
 pub use copy::{CopyError, CopyEvent, copy_image, copy_layers};
 pub use disk::DiskFull;
-pub use garbage::{CollectError, Freed};
+pub use garbage::{CollectError, Freed, Survey, Without};
 pub use layout::{Layout, LayoutError};
 pub use load::{LoadError, LoadedImage, load_layout};
 pub use record::{RecordError, StoredImage};

@@ -1,13 +1,15 @@
 //! Images by name: `images/<name>.json` says which document a name points at.
 //!
-//! The time at which an image got its name is the file's modification time.
+//! The time at which an image got its name is the file's modification time; that of its last use is the access time,
+//! which is set by hand, since the kernel's own idea of it depends on how the disk is mounted.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use baler_image::{Descriptor, Digest, Reference};
-use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_NOW};
+use fs_err::os::unix::fs::OpenOptionsExt;
+use rustix::fs::{AtFlags, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use serde::{Deserialize, Serialize};
 
 use crate::disk::explain;
@@ -27,6 +29,8 @@ pub struct StoredImage {
     pub index_digest: Option<Digest>,
     /// When the image got this name.
     pub written: SystemTime,
+    /// When a build or a run last began with it; not before it was written.
+    pub used: SystemTime,
 }
 
 /// The records of the store could not be read or changed.
@@ -66,6 +70,16 @@ impl Store {
     /// The image of this name: the very same tag or digest.
     pub fn image(&self, reference: &Reference) -> Result<Option<StoredImage>, RecordError> {
         read(&self.record_path(reference))
+    }
+
+    /// Notes that the image of this name is used now. No such image is no error.
+    pub fn note_use(&self, reference: &Reference) -> io::Result<()> {
+        let (now, omit) = (Timespec { tv_sec: 0, tv_nsec: UTIME_NOW }, Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT });
+        let times = Timestamps { last_access: now, last_modification: omit };
+        set_times(&self.record_path(reference), &times).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })
     }
 
     /// Takes a name away, and says what it pointed at. Content that no other name needs goes with the next
@@ -137,8 +151,21 @@ pub(crate) fn file_name(name: &str) -> String {
 
 fn touch(path: &Path) -> io::Result<()> {
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-    let times = Timestamps { last_access: now, last_modification: now };
-    rustix::fs::utimensat(rustix::fs::CWD, path, &times, AtFlags::empty()).map_err(|error| explain(error.into(), path))
+    set_times(path, &Timestamps { last_access: now, last_modification: now })
+}
+
+fn set_times(path: &Path, times: &Timestamps) -> io::Result<()> {
+    rustix::fs::utimensat(rustix::fs::CWD, path, times, AtFlags::empty()).map_err(|error| explain(error.into(), path))
+}
+
+/// Reads a record without changing when it was used.
+fn read_quietly(path: &Path) -> io::Result<(Vec<u8>, std::fs::Metadata)> {
+    let quietly = i32::try_from(OFlags::NOATIME.bits()).unwrap_or_default();
+    let mut file = fs_err::OpenOptions::new().read(true).custom_flags(quietly).open(path)?;
+    let metadata = file.metadata()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok((bytes, metadata))
 }
 
 fn read(path: &Path) -> Result<Option<StoredImage>, RecordError> {
@@ -146,17 +173,17 @@ fn read(path: &Path) -> Result<Option<StoredImage>, RecordError> {
     if path.extension().is_none_or(|extension| extension != "json") {
         return Ok(None);
     }
-    let bytes = match fs_err::read(path) {
-        Ok(bytes) => bytes,
+    let (bytes, metadata) = match read_quietly(path) {
+        Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(RecordError::Read { source }),
     };
     let Record { name, descriptor, index_digest } =
         serde_json::from_slice(&bytes).map_err(|error| damaged(error.into()))?;
     let reference = name.parse().map_err(|error: baler_image::InvalidReference| damaged(error.into()))?;
-    let written = fs_err::metadata(path).and_then(|metadata| metadata.modified());
-    let written = written.map_err(|source| RecordError::Read { source })?;
-    Ok(Some(StoredImage { reference, descriptor, index_digest, written }))
+    let time = |time: io::Result<SystemTime>| time.map_err(|source| RecordError::Read { source });
+    let (written, accessed) = (time(metadata.modified())?, time(metadata.accessed())?);
+    Ok(Some(StoredImage { reference, descriptor, index_digest, written, used: accessed.max(written) }))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What one process has in work in a store: `tmp/<random>/`.
 //!
 //! `lock` is held as long as the process lives. `pins` lists what it relies on, one a line: `sha256:…` for a blob or
-//! a document with all it refers to, `layer <id map>/<hex>` for an unpacked layer. All else is work under temporary
+//! a document with all it refers to, `layer <id map>/<hex>` for an unpacked layer, `cache <name>` for a build cache. All else is work under temporary
 //! names. A directory whose lock is free was left behind, and is removed by who opens the store next.
 
 use std::collections::{BTreeSet, HashSet};
@@ -30,6 +30,8 @@ pub(crate) enum Pin {
     Blob(Digest),
     /// An unpacked layer.
     Layer { key: String, hex: String },
+    /// A build cache, by the name of its directory.
+    Cache(String),
 }
 
 impl fmt::Display for Pin {
@@ -37,17 +39,20 @@ impl fmt::Display for Pin {
         match self {
             Self::Blob(digest) => write!(formatter, "{digest}"),
             Self::Layer { key, hex } => write!(formatter, "layer {key}/{hex}"),
+            Self::Cache(name) => write!(formatter, "cache {name}"),
         }
     }
 }
 
 impl Pin {
     fn parse(line: &str) -> Option<Self> {
-        match line.strip_prefix("layer ") {
-            Some(rest) => {
+        match line.split_once(' ') {
+            Some(("layer", rest)) => {
                 let (key, hex) = rest.split_once('/')?;
                 Some(Self::Layer { key: key.to_owned(), hex: hex.to_owned() })
             }
+            Some(("cache", name)) => Some(Self::Cache(name.to_owned())),
+            Some(_) => None,
             None => line.parse().ok().map(Self::Blob),
         }
     }
@@ -99,14 +104,24 @@ impl Session {
     /// Pins, then does `act`, with garbage collection kept out from before until after.
     pub(crate) fn pinned<T>(&self, pin: Pin, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let _guard = Lock::shared(&self.store_lock)?;
+        self.add_pin(pin)?;
+        act()
+    }
+
+    /// Pins what `find` finds, with garbage collection kept out from before until after.
+    pub(crate) fn pin_found(&self, find: impl FnOnce() -> io::Result<Vec<Pin>>) -> io::Result<()> {
+        let _guard = Lock::shared(&self.store_lock)?;
+        find()?.into_iter().try_for_each(|pin| self.add_pin(pin))
+    }
+
+    fn add_pin(&self, pin: Pin) -> io::Result<()> {
         let mut pins = locked(&self.pins);
         if !pins.known.contains(&pin) {
             let line = format!("{pin}\n");
             pins.file.write_all(line.as_bytes()).map_err(|error| explain(error, &self.directory))?;
             pins.known.insert(pin);
         }
-        drop(pins);
-        act()
+        Ok(())
     }
 
     /// Notes a blob that has its name, but may not be on the disk.

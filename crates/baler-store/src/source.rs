@@ -19,10 +19,7 @@ impl Source for Store {
         let Some(reference) = name.reference() else { return Ok(None) };
         match reference.digest() {
             Some(digest) => self.find_digest(reference, digest),
-            None => match self.image(reference).map_err(read_failed)? {
-                Some(image) => self.found(&image.descriptor).map(Some),
-                None => Ok(None),
-            },
+            None => self.find_name(reference),
         }
     }
 
@@ -42,6 +39,24 @@ impl Store {
         pinned().map_err(|source| SourceError::Read { place: Place::Store, source })?;
         let bytes = self.document(descriptor)?;
         Ok(Found { media_type: descriptor.media_type.clone(), digest: descriptor.digest.clone(), bytes })
+    }
+
+    /// Between reading what a name points at and pinning that, another process may let the name point elsewhere and
+    /// remove what it pointed at. Then it is read again.
+    fn find_name(&self, reference: &Reference) -> Result<Option<Found>, SourceError> {
+        let mut image = self.image(reference).map_err(read_failed)?;
+        loop {
+            let Some(current) = image else { return Ok(None) };
+            match self.found(&current.descriptor) {
+                Err(SourceError::AbsentBlob { place, digest }) => {
+                    image = self.image(reference).map_err(read_failed)?;
+                    if image.as_ref().is_some_and(|again| again.descriptor == current.descriptor) {
+                        return Err(SourceError::AbsentBlob { place, digest });
+                    }
+                }
+                found => return found.map(Some),
+            }
+        }
     }
 
     /// Looks for a document of this digest, then for an image that was chosen from the index of this digest.

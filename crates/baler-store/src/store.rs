@@ -6,7 +6,7 @@
 //! ROOT/blobs/<algorithm>/<hex>        content
 //! ROOT/images/<name>.json             what a name points at
 //! ROOT/layers/<id map>/<diffID>/      unpacked layers: `tree`, and `owners` with what the headers said
-//! ROOT/caches/<name>/                 build caches; `roots` lists the blobs that they need
+//! ROOT/caches/<name>/                 build caches; `roots` lists the blobs that they need, `key` says whose they are
 //! ROOT/tmp/<random>/                  sessions
 //! ```
 

@@ -1,5 +1,8 @@
 //! What can be typed. Each command has a struct; what it means is decided in `commands`.
 
+// The comments are help for the terminal, where brackets are brackets.
+#![allow(rustdoc::broken_intra_doc_links)]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -55,8 +58,10 @@ pub(crate) enum CommandArguments {
     /// Show what an image is made of
     #[command(alias = "inspect-image")]
     Inspect(InspectArguments),
-    /// Remove images from the store
+    /// Remove images from the store, with their caches
     Rm(RemoveArguments),
+    /// Remove what is not needed from the store
+    Prune(PruneArguments),
     /// Load the images of an OCI layout into the store
     Load(LoadArguments),
     /// Write an image as an archive that Docker and Podman load
@@ -79,9 +84,33 @@ pub(crate) struct BuildArguments {
     /// Application directory
     #[arg(short, long, value_name = "DIR", default_value = ".", hide_default_value = true)]
     pub(crate) path: PathBuf,
-    /// Buildpack instead of those of the builder's order: a directory, or the ID[@VERSION] of one in the builder (repeatable)
+    /// Buildpack instead of those of the builder's order: a directory, the ID[@VERSION] of one in the builder, or from=builder for its whole order (repeatable)
     #[arg(short, long, value_name = "BUILDPACK", value_delimiter = ',')]
     pub(crate) buildpack: Vec<String>,
+    /// Buildpack before each group of the builder's order (repeatable)
+    #[arg(long, value_name = "BUILDPACK")]
+    pub(crate) pre_buildpack: Vec<String>,
+    /// Buildpack after each group of the builder's order (repeatable)
+    #[arg(long, value_name = "BUILDPACK")]
+    pub(crate) post_buildpack: Vec<String>,
+    /// Further name for the image (repeatable)
+    #[arg(short, long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) tag: Vec<String>,
+    /// Image that this one replaces, and whose layers it may reuse, where it has another name
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) previous_image: Option<String>,
+    /// Name of the application's directory inside
+    #[arg(long, value_name = "NAME", default_value = "workspace", hide_default_value = true)]
+    pub(crate) workspace: String,
+    /// Execution environment that the image is for
+    #[arg(long, value_name = "NAME", default_value = "production")]
+    pub(crate) exec_env: String,
+    /// Copy the software bills of materials to this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sbom_output_dir: Option<PathBuf>,
+    /// Copy report.toml to this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report_output_dir: Option<PathBuf>,
     /// Variable for the build: NAME=VALUE, or NAME to take it from the environment (repeatable)
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,
@@ -106,6 +135,9 @@ pub(crate) struct BuildArguments {
     /// Network of detect and build
     #[arg(long, value_enum, default_value_t)]
     pub(crate) network: NetworkArgument,
+    /// Directory or file of the host that detect and build see: SOURCE:TARGET[:ro|rw], read-only where left out (repeatable)
+    #[arg(long, value_name = "SOURCE:TARGET[:OPTIONS]")]
+    pub(crate) volume: Vec<String>,
     /// Certificate authorities that the build trusts: host, image, or a PEM file
     #[arg(long, value_name = "host|image|FILE", default_value = "host")]
     pub(crate) ca_certificates: String,
@@ -115,6 +147,23 @@ pub(crate) struct BuildArguments {
     /// Show how long each phase took
     #[arg(long)]
     pub(crate) timings: bool,
+    #[command(flatten)]
+    pub(crate) accepted: AcceptedArguments,
+}
+
+/// Flags that scripts for `pack` have, and that have nothing to decide here: docs/differences.md says why.
+#[derive(Debug, Args)]
+pub(crate) struct AcceptedArguments {
+    #[arg(long, hide = true)]
+    trust_builder: bool,
+    #[arg(long, hide = true)]
+    trust_extra_buildpacks: bool,
+    #[arg(long, hide = true)]
+    userns_host: bool,
+    #[arg(long, hide = true)]
+    lifecycle_image: Option<String>,
+    #[arg(long, hide = true)]
+    docker_host: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -204,6 +253,30 @@ pub(crate) struct RemoveArguments {
     /// All images
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    baler prune                     what nothing refers to, and caches of images that are gone\n  \
+    baler prune --older-than 7d     also images that nothing used for a week\n  \
+    baler prune --keep-size 10GB    also the images that were not used for longest, until 10 GB are left\n\n\
+    What a running build uses stays.")]
+pub(crate) struct PruneArguments {
+    /// Also images that were neither written nor used for this long: 12h, 7d, 2w
+    #[arg(long, value_name = "AGE", value_parser = crate::commands::prune::parse_age)]
+    pub(crate) older_than: Option<std::time::Duration>,
+    /// Also images, those not used for longest first, until the store is not larger than this: 500MB, 10GB
+    #[arg(long, value_name = "SIZE", value_parser = crate::commands::prune::parse_size)]
+    pub(crate) keep_size: Option<u64>,
+    /// Also the caches of all images
+    #[arg(long)]
+    pub(crate) caches: bool,
+    /// All images and all caches
+    #[arg(long, conflicts_with_all = ["older_than", "keep_size"])]
+    pub(crate) all: bool,
+    /// Only say what would go
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

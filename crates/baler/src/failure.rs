@@ -1,6 +1,7 @@
 //! What errors mean to the person at the terminal: exit codes, details, hints. Decided by type, never by text.
 
 use baler_image::ResolveError;
+use baler_lifecycle::export::ExportError;
 use baler_platform::build::{BuildOrderError, PhaseError};
 use baler_platform::images::RemoveError;
 use baler_platform::interrupt::Interrupted;
@@ -8,10 +9,13 @@ use baler_platform::run::RunError;
 use baler_sandbox::SandboxError;
 use baler_store::OpenError;
 
-/// No builder was named: the message is not an error line in pack, and the code is 2.
+/// No builder was named; as in pack, the code is 2.
 #[derive(Debug, thiserror::Error)]
 #[error("no builder was named")]
-pub(crate) struct NoBuilder;
+pub(crate) struct NoBuilder {
+    /// The builders of the store.
+    pub(crate) has: Vec<String>,
+}
 
 /// The exit code.
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
@@ -52,11 +56,20 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
         }
         Some(_) | None => {}
     }
+    if let Some(NoBuilder { has }) = find(error) {
+        hints.push(match &has[..] {
+            [] => "make one with `baler builder create`, and name it with --builder".to_owned(),
+            has => format!("name one with --builder; the local store has: {}", has.join(", ")),
+        });
+    }
     if let Some(SandboxError::NoNamespaces { refusal, .. }) = find(error) {
         hints.push(refusal.remedy().to_owned());
     }
     if let Some(PhaseError::Failed { code, .. }) = find(error) {
         hints.extend(lifecycle_hint(*code).map(str::to_owned));
+    }
+    if let Some(ExportError::NoSuchProcess { .. }) = find(error) {
+        hints.push("the buildpacks gave the image no process of this type: see --default-process".to_owned());
     }
     if let Some(RemoveError::NotFound(_)) = find(error) {
         hints.push("`baler images` lists what is there".to_owned());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use baler_platform::interrupt::Interrupt;
 use baler_sandbox::Signal;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 /// How long work in this process may take to stop. What it leaves is removed at the next start.
@@ -13,12 +13,13 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Hands signals to `interrupt` from now on.
 pub(crate) fn listen(interrupt: Interrupt) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let mut signals = Signals::new([SIGINT, SIGQUIT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for number in signals.forever() {
             let signal = match number {
                 SIGHUP => Signal::HUP,
                 SIGTERM => Signal::TERM,
+                SIGQUIT => Signal::QUIT,
                 _ => Signal::INT,
             };
             let was_stopping = interrupt.check().is_err();

@@ -9,6 +9,7 @@ use baler_store::{Scratch, ScratchError};
 use rustix::fs::{AtFlags, CWD, Gid, Uid};
 
 use super::order::BuildOrder;
+use super::request::WorkspaceName;
 use super::surroundings::{copy_build_config, host_files};
 use crate::certificates::{self, Bundle};
 use crate::variables::Variables;
@@ -40,7 +41,11 @@ pub(super) struct Directories {
 }
 
 impl Directories {
-    pub(super) fn make(scratch: Scratch, roots: Scratch) -> Result<Self, DirectoryError> {
+    pub(super) fn make(
+        scratch: Scratch,
+        roots: Scratch,
+        workspace_name: &WorkspaceName,
+    ) -> Result<Self, DirectoryError> {
         let workspace = scratch.subdirectory("workspace")?;
         // As pack uploads it.
         set_mode(&workspace, 0o777)?;
@@ -48,7 +53,7 @@ impl Directories {
         set_mode(&layers, 0o755)?;
         Ok(Self {
             layers: MountedDirectory::new(layers, "/layers"),
-            workspace: MountedDirectory::new(workspace, "/workspace"),
+            workspace: MountedDirectory::new(workspace, format!("/{}", workspace_name.as_str())),
             platform: scratch.subdirectory("platform")?,
             build_config: scratch.subdirectory("build-config")?,
             certificates: scratch.subdirectory("certificates")?,

@@ -8,6 +8,7 @@ use baler_image::{ImageName, Platform};
 use super::builder_image::BuilderImageError;
 use super::directories::DirectoryError;
 use super::order::BuildOrderError;
+use super::outputs::OutputError;
 use super::phase::PhaseError;
 use super::workspace::WorkspaceError;
 use crate::certificates::CertificateError;
@@ -66,6 +67,8 @@ pub enum BuildError {
     WriteFile { path: PathBuf, source: io::Error },
     #[error("could not make the text of {}", path.display())]
     Serialize { path: PathBuf, source: Box<toml::ser::Error> },
+    #[error("{0}")]
+    Outputs(#[from] OutputError),
     #[error("{0}")]
     Interrupted(#[from] Interrupted),
 }

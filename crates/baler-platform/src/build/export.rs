@@ -37,6 +37,7 @@ pub(super) fn export(
 ) -> Result<Exported, BuildError> {
     let architecture = prepared.run_image.image.platform().architecture.clone();
     let bytes = (context.launchers)(&architecture).ok_or(NoLauncher { architecture })?;
+    let names: Vec<_> = std::iter::once(&request.image).chain(&request.tags).cloned().collect();
     let inputs = ExportInputs {
         platform_api: PLATFORM_API,
         layers: &prepared.directories.layers,
@@ -56,9 +57,9 @@ pub(super) fn export(
         },
         sboms: ReleaseSboms::default(),
         default_process_type: request.default_process.as_deref(),
-        exec_env: "production",
+        exec_env: request.execution_environment.as_str(),
         created: request.created.unwrap_or(DEFAULT_CREATED),
-        names: std::slice::from_ref(&request.image),
+        names: &names,
         threads: context.threads,
     };
     let layout = match request.image.target() {

@@ -9,6 +9,7 @@ mod directories;
 mod error;
 mod export;
 mod order;
+mod outputs;
 mod phase;
 mod prepare;
 mod request;
@@ -29,8 +30,12 @@ pub use builder_image::{BuilderImage, BuilderImageError};
 pub use directories::DirectoryError;
 pub use error::BuildError;
 pub use order::BuildOrderError;
+pub use outputs::OutputError;
 pub use phase::{Phase, PhaseError};
-pub use request::BuildRequest;
+pub use request::{
+    BuildRequest, BuildpackRequest, ExecutionEnvironment, InvalidExecutionEnvironment, InvalidWorkspaceName,
+    OutputDirectories, WorkspaceName,
+};
 pub(crate) use surroundings::{home_directory, host_files};
 
 use crate::context::Context;
@@ -55,13 +60,11 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
     let mut timed = |name, taken| steps.push((name, taken));
     let log = OutputLog(context.output);
 
+    outputs::check(&request.outputs)?;
     let (prepared, taken) = step(context.output, Step::Prepare, || prepare::prepare(context, request));
     timed(Step::Prepare, taken);
     let mut prepared = prepared?;
     let cache_directory = prepared.cache_directory.clone();
-    if request.clear_cache {
-        TreeCache::clear(&cache_directory)?;
-    }
     let cache = TreeCache::open(&cache_directory, context.store)?;
 
     let (analysis, taken) = step(context.output, Step::Analyze, || analyze(&mut prepared, context, request, &log));
@@ -93,7 +96,9 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
         export::export(context, request, &prepared, &parts, &log)
     });
     timed(Step::Export, taken);
-    Ok(Built { exported: exported?, steps })
+    let exported = exported?;
+    outputs::copy(&request.outputs, &prepared.directories.layers.host, &exported.report)?;
+    Ok(Built { exported, steps })
 }
 
 fn analyze(

@@ -5,6 +5,7 @@ use std::path::Path;
 use baler_cnb::order::{Group, ModuleReference};
 
 use super::builder_image::BuilderImage;
+use super::request::BuildpackRequest;
 use crate::builder::modules::{Module, ModuleError, Modules};
 use crate::builder::order::{self, Catalogue, OrderError};
 
@@ -31,22 +32,66 @@ pub enum BuildOrderError {
     Empty,
 }
 
-/// Works out the order from the `--buildpack` flags.
-pub(crate) fn choose(locators: &[String], builder: &BuilderImage, base: &Path) -> Result<BuildOrder, BuildOrderError> {
-    if locators.is_empty() {
-        if builder.order.is_empty() {
-            return Err(BuildOrderError::Empty);
-        }
+/// Works out the order from the `--buildpack` flags, and those that put buildpacks around the builder's groups.
+pub(crate) fn choose(request: &BuildpackRequest, builder: &BuilderImage) -> Result<BuildOrder, BuildOrderError> {
+    let mut added = Modules::new();
+    let mut references = |locators: &[String]| -> Result<Vec<Element>, BuildOrderError> {
+        locators.iter().map(|locator| element(locator, builder, &request.working_directory, &mut added)).collect()
+    };
+    let (only, before, after) = (references(&request.only)?, references(&request.before)?, references(&request.after)?);
+    let is_plain = only.is_empty() && before.is_empty() && after.is_empty();
+    if only.is_empty() && builder.order.is_empty() {
+        return Err(BuildOrderError::Empty);
+    }
+    if is_plain {
         return Ok(BuildOrder::default());
     }
-    let mut added = Modules::new();
-    let mut group = Vec::new();
-    for locator in locators {
-        group.push(reference(locator, builder, base, &mut added)?);
-    }
+    let groups = if only.is_empty() {
+        let around: Vec<Element> = before.into_iter().chain([Element::Builder]).chain(after).collect();
+        expand(&around, builder)
+    } else {
+        expand(&only, builder)
+    };
     let catalogue = Both { builder, added: &added };
-    let order = order::resolve(&[Group { group }], &catalogue).map_err(BuildOrderError::Order)?;
+    let order = order::resolve(&groups, &catalogue).map_err(BuildOrderError::Order)?;
     Ok(BuildOrder { order: Some(order), added })
+}
+
+/// One flag: a buildpack, or the whole order of the builder.
+#[derive(Clone)]
+enum Element {
+    Module(ModuleReference),
+    Builder,
+}
+
+/// One group, or as many as the builder has where its order stands among the elements.
+fn expand(elements: &[Element], builder: &BuilderImage) -> Vec<Group> {
+    let mut groups = vec![Group::default()];
+    for element in elements {
+        match element {
+            Element::Module(module) => groups.iter_mut().for_each(|group| group.group.push(module.clone())),
+            Element::Builder => {
+                let with = |group: &Group, inner: &Group| Group {
+                    group: group.group.iter().chain(&inner.group).cloned().collect(),
+                };
+                groups =
+                    groups.iter().flat_map(|group| builder.order.iter().map(move |inner| with(group, inner))).collect();
+            }
+        }
+    }
+    groups
+}
+
+fn element(
+    locator: &str,
+    builder: &BuilderImage,
+    base: &Path,
+    added: &mut Modules,
+) -> Result<Element, BuildOrderError> {
+    match locator {
+        "from=builder" => Ok(Element::Builder),
+        _ => Ok(Element::Module(reference(locator, builder, base, added)?)),
+    }
 }
 
 /// A path that exists is a directory; anything else is the id of a buildpack in the builder.
@@ -64,7 +109,8 @@ fn reference(
         added.insert(module.key(), module);
         return Ok(ModuleReference { id, version, ..Default::default() });
     }
-    let plain = locator.strip_prefix("urn:cnb:builder:").unwrap_or(locator);
+    let prefixes = ["urn:cnb:builder:", "from=builder:"];
+    let plain = prefixes.iter().find_map(|prefix| locator.strip_prefix(prefix)).unwrap_or(locator);
     let (id, version) = plain.split_once('@').unwrap_or((plain, ""));
     if builder.versions(id).is_empty() {
         let has = builder.buildpacks.keys().cloned().collect();

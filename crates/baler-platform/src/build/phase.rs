@@ -62,6 +62,8 @@ pub(super) struct Chamber<'a> {
     pub(super) mounts: Vec<Mount>,
     pub(super) environment: Vec<(OsString, OsString)>,
     pub(super) user: (u32, u32),
+    /// The application's directory inside.
+    pub(super) workspace: PathBuf,
     pub(super) network: Network,
 }
 
@@ -73,13 +75,15 @@ impl Chamber<'_> {
         let sandbox = |source| PhaseError::Sandbox { phase, source };
         let (reader, writer) = std::io::pipe().map_err(|source| PhaseError::Output { phase, source })?;
         let second = writer.try_clone().map_err(|source| PhaseError::Output { phase, source })?;
+        let workspace = self.workspace.as_os_str();
+        let arguments = [LIFECYCLE.as_ref(), phase.word().as_ref(), "-app".as_ref(), workspace];
         let command = Command {
             environment: self.environment.clone(),
             working_directory: PathBuf::from("/layers"),
             stdout: Stream::Descriptor(writer.into()),
             stderr: Stream::Descriptor(second.into()),
             network: self.network,
-            ..Command::new([LIFECYCLE, phase.word(), "-app", "/workspace"], self.user)
+            ..Command::new(arguments, self.user)
         };
         let root =
             Root { lower: self.lower.clone(), scratch, mounts: self.mounts.clone(), writable: self.writable.clone() };

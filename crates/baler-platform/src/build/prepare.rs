@@ -19,8 +19,9 @@ use super::surroundings::{home_directory, phase_environment};
 use super::{PLATFORM_API, workspace};
 use crate::certificates;
 use crate::context::Context;
-use crate::images::{Located, locate};
+use crate::images::{Located, cache_key, locate};
 use crate::output::{Event, Level};
+use crate::volumes::Volume;
 
 /// What the phases of one build share.
 pub(super) struct Prepared {
@@ -39,18 +40,21 @@ pub(super) struct Prepared {
 
 /// Does all of it.
 pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<Prepared, BuildError> {
+    for warning in request.volumes.iter().filter_map(Volume::warning) {
+        context.output.line(Level::Warning, &warning);
+    }
     let located = find_builder(context, request)?;
     let invalid = |source| BuildError::InvalidBuilder { name: request.builder.clone(), source };
     let builder = BuilderImage::read(&located.image).map_err(invalid)?;
     let run_image = find_run_image(context, request, &builder, &located)?;
     let previous = find_previous(context, request, run_image.image.platform())?;
-    let order = order::choose(&request.buildpacks, &builder, &request.working_directory)?;
+    let order = order::choose(&request.buildpacks, &builder)?;
 
     let id_map = IdMap::choose(&context.caller, builder.user, &context.host_ids);
     let user = build_user(&id_map, builder.user, context.caller.uid);
     let scratch = context.store.scratch_for("build", &id_map).map_err(super::DirectoryError::from)?;
     let roots = context.store.scratch_for("roots", &id_map).map_err(super::DirectoryError::from)?;
-    let directories = Directories::make(scratch, roots)?;
+    let directories = Directories::make(scratch, roots, &request.workspace)?;
 
     // Unpacking keeps the processors busy, copying the disk.
     let (unpacked, copied) = std::thread::scope(|scope| {
@@ -70,13 +74,14 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     let bundle = certificates::prepare(&request.certificates, &directories.certificates, host_bundle.as_deref())?;
     directories.write_variables(&request.variables)?;
     directories.write_build_config(&unpacked.lower, bundle.as_ref())?;
-    let mounts = directories.mounts(&context.program_file, &order, bundle.is_some())?;
+    let mut mounts = directories.mounts(&context.program_file, &order, bundle.is_some())?;
+    // Last: the user may put something over all others.
+    mounts.extend(request.volumes.iter().map(Volume::mount));
     let home = home_directory(&unpacked.lower, builder.user.0);
     let api = PLATFORM_API.version().to_string();
-    let platform = [("CNB_PLATFORM_API", api.as_str()), ("CNB_EXEC_ENV", "production")];
+    let platform = [("CNB_PLATFORM_API", api.as_str()), ("CNB_EXEC_ENV", request.execution_environment.as_str())];
     let environment = phase_environment(context, located.image.config(), &home, &platform);
-    let cache_directory =
-        context.store.cache(&cache_key(&request.image)).map_err(|source| BuildError::CacheDirectory { source })?;
+    let cache_directory = cache_directory(context, request).map_err(|source| BuildError::CacheDirectory { source })?;
     let network = if request.without_network { Network::None } else { Network::Host };
     Ok(Prepared {
         builder,
@@ -105,6 +110,7 @@ impl Prepared {
             mounts: self.mounts.clone(),
             environment: self.environment.clone(),
             user: self.builder.user,
+            workspace: self.directories.workspace.image.clone(),
             network: self.network,
         }
     }
@@ -160,21 +166,30 @@ fn parse_names(names: &[&str]) -> Result<Vec<ImageName>, BuildError> {
     names.iter().map(parse).collect()
 }
 
+fn cache_directory(context: &Context<'_>, request: &BuildRequest) -> std::io::Result<PathBuf> {
+    let key = cache_key(&request.image);
+    if request.clear_cache {
+        context.store.remove_cache(&key)?;
+    }
+    context.store.cache(&key)
+}
+
 /// The image that the build replaces; an absent one is none, an unreadable one is an error.
 fn find_previous(
     context: &Context<'_>,
     request: &BuildRequest,
     platform: &Platform,
 ) -> Result<Option<Located>, BuildError> {
-    if let baler_image::Target::Layout { path, .. } = request.image.target()
+    let name = request.previous_image.as_ref().unwrap_or(&request.image);
+    if let baler_image::Target::Layout { path, .. } = name.target()
         && !path.join("index.json").exists()
     {
         return Ok(None);
     }
-    match locate(context.store, &request.image, &Wanted::Exactly(platform.clone())) {
+    match locate(context.store, name, &Wanted::Exactly(platform.clone())) {
         Ok(located) => Ok(Some(located)),
         Err(source) if source.is_absent() || source.is_other_platform() => Ok(None),
-        Err(source) => Err(BuildError::PreviousImage { name: request.image.clone(), source }),
+        Err(source) => Err(BuildError::PreviousImage { name: name.clone(), source }),
     }
 }
 
@@ -193,15 +208,4 @@ fn unpack(
         }
     };
     context.store.unpack(layers, located.source(context.store), id_map, &progress)
-}
-
-/// One cache for each name that images are saved as.
-fn cache_key(name: &ImageName) -> String {
-    match name.target() {
-        baler_image::Target::Reference(reference) => reference.to_string(),
-        baler_image::Target::Layout { path, name } => {
-            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            format!("oci:{}:{}", path.display(), name.as_deref().unwrap_or_default())
-        }
-    }
 }

@@ -1,24 +1,29 @@
 //! What is asked of a build, parsed and checked.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use baler_image::{ImageName, Platform};
 
 use crate::certificates::CertificateSource;
 use crate::variables::Variables;
+use crate::volumes::Volume;
 
 /// A build.
 #[derive(Clone, Debug)]
 pub struct BuildRequest {
     /// What the image is saved as.
     pub image: ImageName,
+    /// Further names in the store.
+    pub tags: Vec<ImageName>,
+    /// The image that is replaced, where it has another name than the new one.
+    pub previous_image: Option<ImageName>,
     pub builder: ImageName,
     /// The application directory.
     pub application: PathBuf,
-    /// `--buildpack`, in order; none is the builder's order.
-    pub buildpacks: Vec<String>,
-    /// What relative buildpack paths are relative to.
-    pub working_directory: PathBuf,
+    /// The name of the application's directory inside, below `/`.
+    pub workspace: WorkspaceName,
+    pub buildpacks: BuildpackRequest,
     pub variables: Variables,
     pub run_image: Option<ImageName>,
     /// `None`: the builder's.
@@ -30,4 +35,134 @@ pub struct BuildRequest {
     pub certificates: CertificateSource,
     /// Detect and build have no network.
     pub without_network: bool,
+    pub execution_environment: ExecutionEnvironment,
+    pub outputs: OutputDirectories,
+    /// What detect and build see of the host besides.
+    pub volumes: Vec<Volume>,
+}
+
+/// Which buildpacks are tried.
+#[derive(Clone, Debug, Default)]
+pub struct BuildpackRequest {
+    /// `--buildpack`, in order; none is the builder's order.
+    pub only: Vec<String>,
+    /// `--pre-buildpack`: before each group of the builder's order.
+    pub before: Vec<String>,
+    /// `--post-buildpack`: after each group of the builder's order.
+    pub after: Vec<String>,
+    /// What relative paths are relative to.
+    pub working_directory: PathBuf,
+}
+
+/// Where copies of what a build leaves beside the image go.
+#[derive(Clone, Debug, Default)]
+pub struct OutputDirectories {
+    /// The directory `sbom` of the layers.
+    pub sbom: Option<PathBuf>,
+    /// The file `report.toml`.
+    pub report: Option<PathBuf>,
+}
+
+/// `production`, `test`, or another word: letters, digits, `.` and `-`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecutionEnvironment(String);
+
+/// A directory name: one path component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkspaceName(String);
+
+/// Text that is no execution environment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("exec-env MUST only contain numbers, letters, and the characters: . or -")]
+pub struct InvalidExecutionEnvironment(pub String);
+
+/// Text that is no name for the workspace.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("workspace '{0}' is not the name of a directory below /, or one that the builder needs itself")]
+pub struct InvalidWorkspaceName(pub String);
+
+impl ExecutionEnvironment {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl WorkspaceName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for ExecutionEnvironment {
+    fn default() -> Self {
+        Self("production".to_owned())
+    }
+}
+
+impl Default for WorkspaceName {
+    fn default() -> Self {
+        Self("workspace".to_owned())
+    }
+}
+
+impl FromStr for ExecutionEnvironment {
+    type Err = InvalidExecutionEnvironment;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+        match text {
+            "" => Ok(Self::default()),
+            _ if text.bytes().all(is_allowed) => Ok(Self(text.to_owned())),
+            _ => Err(InvalidExecutionEnvironment(text.to_owned())),
+        }
+    }
+}
+
+impl FromStr for WorkspaceName {
+    type Err = InvalidWorkspaceName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const TAKEN: [&str; 18] = [
+            ".",
+            "..",
+            "bin",
+            "boot",
+            "cnb",
+            "dev",
+            "etc",
+            "layers",
+            "lib",
+            "lib64",
+            "lifecycle",
+            "platform",
+            "proc",
+            "run",
+            "sbin",
+            "sys",
+            "usr",
+            "tmp",
+        ];
+        let plain = text.trim_matches('/');
+        match plain {
+            "" => Ok(Self::default()),
+            _ if plain.contains(['/', '\0']) || TAKEN.contains(&plain) => Err(InvalidWorkspaceName(text.to_owned())),
+            _ => Ok(Self(plain.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_with_rules() {
+        assert_eq!("".parse::<ExecutionEnvironment>().unwrap().as_str(), "production");
+        assert_eq!("my.env-1".parse::<ExecutionEnvironment>().unwrap().as_str(), "my.env-1");
+        assert!("a b".parse::<ExecutionEnvironment>().is_err());
+        assert_eq!("/src/".parse::<WorkspaceName>().unwrap().as_str(), "src");
+        for text in ["a/b", "..", "cnb", "etc"] {
+            assert!(text.parse::<WorkspaceName>().is_err(), "{text}");
+        }
+    }
 }

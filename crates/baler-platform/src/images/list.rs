@@ -2,8 +2,11 @@
 
 use std::time::SystemTime;
 
+use baler_cnb::labels::BUILDER_METADATA;
 use baler_image::{Digest, Platform, Reference, ResolveError, Wanted, resolve};
-use baler_store::{CollectError, Freed, RecordError, Store};
+use baler_store::{CollectError, Freed, RecordError, Store, Without};
+
+use super::caches::caches_of;
 
 /// An image of the store, as a list shows it.
 #[derive(Clone, Debug)]
@@ -30,6 +33,8 @@ pub enum RemoveError {
     NotFound(String),
     #[error("{0}")]
     Record(#[from] RecordError),
+    #[error("could not list the caches of the store")]
+    Caches { source: std::io::Error },
     #[error("{0}")]
     Collect(#[from] CollectError),
 }
@@ -51,19 +56,33 @@ pub fn list(store: &Store) -> Result<Vec<ListedImage>, ListError> {
     Ok(images)
 }
 
+/// The names of the images that are builders.
+pub fn builders(store: &Store) -> Result<Vec<String>, ListError> {
+    let is_builder = |reference: &Reference| {
+        read(store, reference).is_ok_and(|image| image.config().label(BUILDER_METADATA).is_some())
+    };
+    let references = store.images()?.into_iter().map(|stored| stored.reference);
+    Ok(references.filter(is_builder).map(|reference| reference.familiar()).collect())
+}
+
 fn read(store: &Store, reference: &Reference) -> Result<baler_image::ResolvedImage, ResolveError> {
     resolve(&reference.clone().into(), &Wanted::Preferably(Platform::host()), store)
 }
 
-/// Removes names, and then what no name needs any more. Nothing is removed if a name is not there.
+/// The names of all images. Unlike [`list`] this looks into none of them, which would count as use by this process.
+pub fn names(store: &Store) -> Result<Vec<Reference>, ListError> {
+    Ok(store.images()?.into_iter().map(|image| image.reference).collect())
+}
+
+/// Removes names and the caches of these images, and then what nothing needs any more. Nothing is removed if a name is
+/// not there.
 pub fn remove(store: &Store, references: &[Reference]) -> Result<Freed, RemoveError> {
     for reference in references {
         if store.image(reference)?.is_none() {
             return Err(RemoveError::NotFound(reference.familiar()));
         }
     }
-    for reference in references {
-        store.remove(reference)?;
-    }
-    Ok(store.collect_garbage()?)
+    let images = references.iter().cloned().collect();
+    let caches = caches_of(&store.caches().map_err(|source| RemoveError::Caches { source })?, &images);
+    Ok(store.remove_all(&Without { images, caches })?)
 }

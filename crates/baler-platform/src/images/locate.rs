@@ -44,7 +44,12 @@ impl LocateError {
 /// Finds the image that `name` stands for.
 pub fn locate(store: &Store, name: &ImageName, wanted: &Wanted) -> Result<Located, LocateError> {
     match name.target() {
-        Target::Reference(_) => Ok(Located { image: resolve(name, wanted, store)?, layout: None }),
+        Target::Reference(reference) => {
+            let image = resolve(name, wanted, store)?;
+            // Pruning by age would come a little early; no reason not to use the image.
+            let _ = store.note_use(reference);
+            Ok(Located { image, layout: None })
+        }
         Target::Layout { path, .. } => {
             let layout = Layout::open(path)?;
             Ok(Located { image: resolve(name, wanted, &layout)?, layout: Some(layout) })

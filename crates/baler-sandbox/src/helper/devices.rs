@@ -87,7 +87,7 @@ fn terminals(id_map: &IdMap) -> Result<OwnedFd, Errno> {
 }
 
 /// A detached mount of a new file system.
-fn new_mount(kind: &str, options: &[(&str, &str)], attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
+pub(super) fn new_mount(kind: &str, options: &[(&str, &str)], attributes: MountAttrFlags) -> Result<OwnedFd, Errno> {
     let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
     for (name, value) in options {
         fsconfig_set_string(&context, *name, *value)?;

@@ -15,7 +15,7 @@ use super::kernel::CallerIs;
 use super::overlay::Stack;
 use super::sandbox::{Layout, OVERLAY};
 use super::sources::Sources;
-use super::{at_path, at_step, devices, first_process, kernel, mount_point, remount, report};
+use super::{at_path, at_step, devices, first_process, hidden, kernel, mount_point, remount, report};
 use crate::sys::{self, MountAttributes};
 use crate::wire::{Failure, Report, SandboxRequest};
 use crate::{IdMapMode, Step, remove};
@@ -99,6 +99,7 @@ fn fill(request: &SandboxRequest, sources: &Sources, root: &OwnedFd) -> Result<(
     if let Some(sys) = &sources.sys {
         devices::mount_sys(&mounter, sys);
     }
+    hidden::hide(&mounter, root)?;
     for (mount, source) in request.mounts.iter().zip(&sources.mounts) {
         let attributes = MountAttributes { read_only: !mount.writable, no_devices: true, recursive: true };
         mounter.attach_with(&source.tree, source.is_directory, mount.target.as_path(), attributes)?;
@@ -171,7 +172,7 @@ impl Mounter<'_> {
     }
 
     /// Makes what is at `path` a mount of its own; `None` if there is nothing.
-    fn mount_on_itself(&self, path: &Path) -> Result<Option<OwnedFd>, Errno> {
+    pub(super) fn mount_on_itself(&self, path: &Path) -> Result<Option<OwnedFd>, Errno> {
         let place = match mount_point::open_inside(self.root, path) {
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
             other => other?,
@@ -183,7 +184,8 @@ impl Mounter<'_> {
     }
 }
 
-fn attach_to(tree: &OwnedFd, mount_point: &OwnedFd) -> Result<(), Errno> {
+/// Attaches `tree` at an open mount point.
+pub(super) fn attach_to(tree: &OwnedFd, mount_point: &OwnedFd) -> Result<(), Errno> {
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     move_mount(tree, "", mount_point, "", flags)
 }

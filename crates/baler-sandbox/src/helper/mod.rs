@@ -6,7 +6,9 @@
 //! kills what is left in its pid namespace.
 
 mod devices;
+mod filter;
 mod first_process;
+mod hidden;
 mod inside;
 mod kernel;
 mod mount_point;

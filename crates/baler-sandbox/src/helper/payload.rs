@@ -1,4 +1,5 @@
-//! The command's own process: gives up every privilege, takes its streams and its user, and executes the program.
+//! The command's own process: gives up every privilege, takes its streams and its user, and executes the program,
+//! under the filter of system calls.
 
 use std::ffi::{CString, OsStr};
 use std::os::fd::OwnedFd;
@@ -7,9 +8,10 @@ use std::path::Path;
 
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, ResolveFlags, accessat, openat2};
 use rustix::io::Errno;
-use rustix::process::{chdir, setsid};
+use rustix::process::{Resource, Rlimit, chdir, getrlimit, setrlimit, setsid};
 use rustix::thread::{self, CapabilitySet, CapabilitySets, Gid, Uid};
 
+use super::filter::Filter;
 use super::{at_path, at_step};
 use crate::wire::{Failure, SandboxRequest, Text};
 use crate::{ExecFailure, IdMapMode, Step, sys};
@@ -25,6 +27,7 @@ pub(super) struct Payload<'a> {
     programs: Vec<CString>,
     arguments: Vec<CString>,
     environment: Vec<CString>,
+    filter: Filter,
 }
 
 impl<'a> Payload<'a> {
@@ -38,6 +41,7 @@ impl<'a> Payload<'a> {
             programs: programs.into_iter().map(c_string).collect::<Result<_, _>>()?,
             arguments: c_strings(&request.argv)?,
             environment: c_strings(&request.environment)?,
+            filter: Filter::new().map_err(at_step(Step::FilterCalls))?,
         })
     }
 
@@ -51,6 +55,7 @@ impl<'a> Payload<'a> {
 
     fn prepare(&self) -> Result<(), Failure> {
         self.connect_streams().map_err(at_step(Step::ConnectStreams))?;
+        no_core_files().map_err(at_step(Step::DropPrivileges))?;
         thread::set_no_new_privs(true).map_err(at_step(Step::DropPrivileges))?;
         empty_bounding_set().map_err(at_step(Step::DropPrivileges))?;
         self.take_user().map_err(at_step(Step::TakeUser))?;
@@ -59,7 +64,9 @@ impl<'a> Payload<'a> {
         sys::close_all_on_exec().map_err(at_step(Step::DropPrivileges))?;
         let directory = self.request.working_directory.as_path();
         chdir(directory).map_err(at_path(Step::EnterWorkingDirectory, directory))?;
-        sys::reset_all().map_err(at_step(Step::DropPrivileges))
+        sys::reset_all().map_err(at_step(Step::DropPrivileges))?;
+        // Last: what comes after it is allowed.
+        self.filter.install().map_err(at_step(Step::FilterCalls))
     }
 
     fn connect_streams(&self) -> Result<(), Errno> {
@@ -105,6 +112,13 @@ impl<'a> Payload<'a> {
         }
         failure
     }
+}
+
+/// What a program that crashes had in its memory must not end up in a layer. A program may ask for it all the same: the
+/// hard limit is the caller's, as all other limits are.
+fn no_core_files() -> Result<(), Errno> {
+    let limit = getrlimit(Resource::Core);
+    setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit })
 }
 
 /// No program that is executed from here on can get a capability.

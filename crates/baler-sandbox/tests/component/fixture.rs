@@ -74,6 +74,12 @@ pub(crate) fn each(test: impl Fn(Fixture)) {
     }
 }
 
+/// Runs `test` under every id map, with the best calls to the kernel and with the oldest.
+pub(crate) fn each_with_both_calls(test: impl Fn(Fixture)) {
+    each(&test);
+    each(|fixture| test(fixture.with_oldest_calls()));
+}
+
 impl Fixture {
     pub(crate) fn new(id_map: IdMap) -> Option<Self> {
         let Ok(busybox) = File::open("/bin/busybox") else {

@@ -5,7 +5,7 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 
 use baler_sandbox::{Exit, IdMapMode, Mount, Network};
 
-use crate::fixture::{BUILD_USER, each, probe, shell};
+use crate::fixture::{BUILD_USER, each, each_with_both_calls, probe, shell};
 
 #[test]
 fn the_environment_is_exactly_what_is_given() {
@@ -105,6 +105,43 @@ fn devices_are_there() {
              && ls -l /dev/pts/ptmx | grep -c rw-rw-rw- ; touch /dev/new || echo denied");
         let devices = "fd\nfull\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero\n";
         assert_eq!(outcome.stdout, format!("{devices}y\n1\ndenied\n"), "{}", outcome.stderr);
+    });
+}
+
+#[test]
+fn limits_are_the_callers_but_there_are_no_core_files() {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    each(|fixture| {
+        let outcome = fixture.sh("ulimit -c; ulimit -n");
+        let files = files.map_or_else(|| "unlimited".to_owned(), |limit| limit.to_string());
+        assert_eq!(outcome.stdout, format!("0\n{files}\n"), "{}", outcome.stderr);
+    });
+}
+
+#[test]
+fn what_tells_of_the_machine_is_hidden() {
+    each_with_both_calls(|fixture| {
+        let outcome = fixture.sh(
+            "for path in /proc/acpi /proc/asound /proc/scsi /sys/firmware /sys/devices/virtual/powercap; do \
+               [ ! -e $path ] || [ -z \"$(ls -A $path)\" ] || echo \"$path is not empty\"; done; \
+             for path in /proc/kcore /proc/keys /proc/timer_list /proc/sched_debug /proc/interrupts; do \
+               [ ! -e $path ] || [ -z \"$(cat $path)\" ] || echo \"$path says something\"; done; \
+             ls -d /proc/keys /proc/sys/kernel; cat /proc/sys/kernel/ostype",
+        );
+        assert_eq!(outcome.stdout, "/proc/keys\n/proc/sys/kernel\nLinux\n", "{}", outcome.stderr);
+    });
+}
+
+#[test]
+fn what_changes_the_machine_is_read_only() {
+    each_with_both_calls(|fixture| {
+        let outcome = fixture.sh("grep -o ' /proc/[a-z/-]* [a-z]*' /proc/self/mountinfo");
+        let lines: Vec<_> = outcome.stdout.lines().map(str::trim).collect();
+        for path in ["bus", "fs", "irq", "sys", "sysrq-trigger"] {
+            if std::path::Path::new("/proc").join(path).exists() {
+                assert!(lines.contains(&format!("/proc/{path} ro").as_str()), "{path}: {lines:?}");
+            }
+        }
     });
 }
 

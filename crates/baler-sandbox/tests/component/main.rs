@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+mod calls;
 mod ending;
 mod fixture;
 mod isolation;

@@ -5,12 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use baler_sandbox::{Exit, Mount, SandboxError, Step};
 use fs_err as fs;
 
-use crate::fixture::{Fixture, each};
-
-fn each_with_both_calls(test: impl Fn(Fixture)) {
-    each(&test);
-    each(|fixture| test(fixture.with_oldest_calls()));
-}
+use crate::fixture::{each, each_with_both_calls};
 
 #[test]
 fn seventy_directories_are_stacked() {

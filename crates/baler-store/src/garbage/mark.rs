@@ -1,14 +1,23 @@
 //! What is needed: everything that can be reached from names, caches and pins.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 
-use baler_image::{Descriptor, Digest, ImageConfig, Index, Manifest};
+use baler_image::{Descriptor, Digest, ImageConfig, Index, Manifest, Reference};
 
 use super::CollectError;
 use crate::blob;
 use crate::session::{self, Pin};
 use crate::store::Store;
+
+/// What is looked at as if it were gone already.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Without {
+    /// Names of images.
+    pub images: BTreeSet<Reference>,
+    /// Names of caches, as [`crate::CacheEntry::name`] has them.
+    pub caches: BTreeSet<String>,
+}
 
 /// What garbage collection leaves.
 pub(super) struct Marks<'a> {
@@ -17,29 +26,48 @@ pub(super) struct Marks<'a> {
     /// The hex digits of diffIDs that the images unpack to, whatever the id map.
     layers: HashSet<String>,
     pinned_layers: HashSet<(String, String)>,
+    caches: HashSet<String>,
 }
 
 impl<'a> Marks<'a> {
-    /// Marks everything. To be called with the store's lock held exclusively.
-    pub(super) fn of(store: &'a Store) -> Result<Self, CollectError> {
+    /// Marks everything but what `without` names and nobody uses. What is decided by it holds while the store's lock is
+    /// held exclusively.
+    pub(super) fn of(store: &'a Store, without: &Without) -> Result<Self, CollectError> {
         let mark = |source| CollectError::Mark { source };
-        let (blobs, layers, pinned_layers) = (HashSet::new(), HashSet::new(), HashSet::new());
-        let mut marks = Self { store, blobs, layers, pinned_layers };
-        for image in store.images().map_err(|source| CollectError::Records { source })? {
-            marks.visit(&image.descriptor.digest).map_err(mark)?;
-        }
-        for cache in store.caches().map_err(mark)? {
-            cache.roots.iter().try_for_each(|root| marks.visit(root)).map_err(mark)?;
-        }
+        let mut marks = Self {
+            store,
+            blobs: HashSet::new(),
+            layers: HashSet::new(),
+            pinned_layers: HashSet::new(),
+            caches: HashSet::new(),
+        };
         for pin in session::living_pins(&store.tmp()).map_err(mark)? {
             match pin {
                 Pin::Blob(digest) => marks.visit(&digest).map_err(mark)?,
                 Pin::Layer { key, hex } => {
                     marks.pinned_layers.insert((key, hex));
                 }
+                Pin::Cache(name) => {
+                    marks.caches.insert(name);
+                }
+            }
+        }
+        for image in store.images().map_err(|source| CollectError::Records { source })? {
+            if !without.images.contains(&image.reference) {
+                marks.visit(&image.descriptor.digest).map_err(mark)?;
+            }
+        }
+        for cache in store.caches().map_err(mark)? {
+            if !without.caches.contains(&cache.name) || marks.caches.contains(&cache.name) {
+                cache.roots.iter().try_for_each(|root| marks.visit(root)).map_err(mark)?;
+                marks.caches.insert(cache.name);
             }
         }
         Ok(marks)
+    }
+
+    pub(super) fn has_cache(&self, name: &str) -> bool {
+        self.caches.contains(name)
     }
 
     pub(super) fn has_blob(&self, digest: &Digest) -> bool {

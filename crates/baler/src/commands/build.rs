@@ -7,10 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use baler_image::{ImageName, Target};
 use baler_lifecycle::export::{Exported, LayerOutcome, LayerReport};
-use baler_platform::build::{self, BuildRequest, Built};
+use baler_platform::build::{self, BuildRequest, BuildpackRequest, Built, OutputDirectories};
 use baler_platform::certificates::CertificateSource;
 use baler_platform::output::{Level, Output as _};
-use baler_platform::variables;
+use baler_platform::volumes::Volume;
+use baler_platform::{images, variables};
 
 use super::format::{bytes, duration};
 use crate::arguments::{BuildArguments, NetworkArgument};
@@ -34,14 +35,23 @@ pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Resul
 }
 
 fn request(arguments: BuildArguments, host: &Host) -> anyhow::Result<BuildRequest> {
-    let builder = arguments.builder.ok_or(NoBuilder)?;
+    let Some(builder) = arguments.builder else {
+        return Err(NoBuilder { has: images::builders(host.store())? }.into());
+    };
     let lookup = |name: &str| host.variable(name);
     Ok(BuildRequest {
         image: arguments.image.parse()?,
         builder: builder.parse()?,
+        tags: arguments.tag.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
+        previous_image: arguments.previous_image.map(|name| name.parse()).transpose()?,
         application: arguments.path,
-        buildpacks: arguments.buildpack,
-        working_directory: std::env::current_dir().context("could not find the current directory")?,
+        workspace: arguments.workspace.parse()?,
+        buildpacks: BuildpackRequest {
+            only: arguments.buildpack,
+            before: arguments.pre_buildpack,
+            after: arguments.post_buildpack,
+            working_directory: std::env::current_dir().context("could not find the current directory")?,
+        },
         variables: variables::read(&arguments.env_file, &arguments.env, &lookup)?,
         run_image: arguments.run_image.map(|name| name.parse()).transpose()?,
         platform: arguments.platform.map(|platform| platform.parse()).transpose()?,
@@ -49,7 +59,10 @@ fn request(arguments: BuildArguments, host: &Host) -> anyhow::Result<BuildReques
         default_process: arguments.default_process,
         created: arguments.creation_time.as_deref().map(creation_time).transpose()?,
         certificates: certificates(&arguments.ca_certificates),
+        volumes: arguments.volume.iter().map(|text| Volume::parse(text)).collect::<Result<_, _>>()?,
         without_network: matches!(arguments.network, NetworkArgument::None),
+        execution_environment: arguments.exec_env.parse()?,
+        outputs: OutputDirectories { sbom: arguments.sbom_output_dir, report: arguments.report_output_dir },
     })
 }
 
@@ -108,13 +121,11 @@ fn conclude(image: &ImageName, exported: &Exported, console: &Console) {
         return;
     }
     console.result(&format!("Successfully built image '{image}'"));
-    match image.target() {
-        Target::Reference(_) => {
-            console
-                .result(&format!("Run it: baler run {image}    Hand it to Docker: baler save {image} | docker load"));
-        }
-        Target::Layout { path, .. } => {
-            console.result(&format!("Run it: baler run {image}    It is the OCI layout {}", path.display()));
-        }
-    }
+    let place = match image.target() {
+        Target::Reference(_) => "in the local store".to_owned(),
+        Target::Layout { path, .. } => format!("the OCI layout {}", path.display()),
+    };
+    let run = format!("run it with `baler run {image}`");
+    let hand_on = format!("hand it to Docker with `baler save {image} | docker load`");
+    console.result(&format!("It is {place}: {run}, {hand_on}"));
 }

@@ -6,6 +6,7 @@ mod format;
 mod images;
 mod inspect;
 mod load;
+pub(crate) mod prune;
 mod remove;
 mod run;
 mod save;
@@ -24,6 +25,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
         CommandArguments::Images(arguments) => images::run(&arguments, console),
         CommandArguments::Inspect(arguments) => inspect::run(&arguments, console),
         CommandArguments::Rm(arguments) => remove::run(&arguments, console),
+        CommandArguments::Prune(arguments) => prune::run(&arguments, console),
         CommandArguments::Load(arguments) => load::run(&arguments, console),
         CommandArguments::Save(arguments) => save::run(&arguments, console),
     }

@@ -1,5 +1,6 @@
 //! `baler run`.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use baler_platform::run::{self, RunRequest};
@@ -13,6 +14,7 @@ pub(crate) fn run(arguments: RunArguments, console: &Console) -> anyhow::Result<
     let host = Host::open()?;
     let request = RunRequest {
         image: arguments.image.parse()?,
+        at_terminal: std::io::stdin().is_terminal(),
         process: arguments.process,
         entrypoint: arguments.entrypoint,
         arguments: arguments.arguments,

@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
-use crate::support::{Place, User, application, buildpack, write};
+use crate::support::{Place, User, application, buildpack, outcome, spawn, write};
 
 fn place(detect: &str, build: &str) -> Option<Place> {
     let place = Place::with_builder(User::Caller, &["bad"])?;
@@ -91,7 +91,12 @@ fn images_that_are_no_builders_or_not_there() {
     assert!(foreign.stderr.contains("it is for: linux/amd64"), "{}", foreign.stderr);
     let run_image = place.build(&["--run-image", "absent"]).failure(1);
     assert!(run_image.stderr.contains("invalid run-image 'absent'"), "{}", run_image.stderr);
-    place.run(&["build", "app", "--path", "app"]).failure(2);
+    let no_name = place.run(&["build", "app", "--path", "app"]).failure(2);
+    assert!(
+        no_name.stderr.contains("name one with --builder; the local store has: builder:latest"),
+        "{}",
+        no_name.stderr
+    );
     place.run(&["build"]).failure(1);
     place.run(&["wrong"]).failure(1);
 }
@@ -121,7 +126,7 @@ fn an_unreadable_file_is_named() {
     buildpack(&place, "bad", "exit 0", "exit 0");
     application(&place, &[("secret", "x")]);
     place.create_builder();
-    std::fs::set_permissions(place.path().join("app/secret"), PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(place.path().join("app/secret"), PermissionsExt::from_mode(0o000)).unwrap();
     let failed = place.build(&[]).failure(1);
     assert!(failed.stderr.contains("app/secret"), "{}", failed.stderr);
 }
@@ -130,7 +135,7 @@ fn an_unreadable_file_is_named() {
 fn an_interrupt_ends_everything_and_leaves_nothing() {
     let Some(place) = place("exit 0", "echo started; touch /workspace/started; sleep 4711") else { return };
     let mut command = place.command(&["build", "app", "--builder", "builder", "--path", "app"]);
-    let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = spawn(command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()));
     wait_for("the buildpack to start", || sleepers() > 0);
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
@@ -141,6 +146,19 @@ fn an_interrupt_ends_everything_and_leaves_nothing() {
     let left: Vec<_> = std::fs::read_dir(place.store().join("tmp")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
     assert!(!std::fs::read_to_string("/proc/self/mountinfo").unwrap().contains(place.store().to_str().unwrap()));
+}
+
+#[test]
+fn a_system_without_user_namespaces_is_told_what_to_change() {
+    let Some(place) = place("exit 0", "exit 0") else { return };
+    let limit = "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "sh", "-c", limit, "sh"]).arg(place.path().join("baler"));
+    command.args(["build", "app", "--builder", "builder", "--path", "app"]).current_dir(place.path());
+    command.env("BALER_HOME", place.store()).env("HOME", place.path());
+    let failed = outcome(&mut command).failure(1);
+    assert!(failed.stderr.contains("user.max_user_namespaces"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("hint: run `sudo sysctl -w user.max_user_namespaces="), "{}", failed.stderr);
 }
 
 /// Processes that run the buildpack's `sleep 4711`.

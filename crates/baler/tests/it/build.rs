@@ -1,6 +1,6 @@
 //! Building: the whole way, layers, rebuilds.
 
-use crate::support::{Place, User, application, buildpack, users};
+use crate::support::{Place, User, application, buildpack, outcome, users};
 
 const WEB: &str = "mkdir -p \"$1/dep\" && echo dep >\"$1/dep/file\"
 printf '[types]\\nlaunch = true\\ncache = true\\nbuild = true\\n[metadata]\\nv = \"1\"\\n' >\"$1/dep.toml\"
@@ -77,7 +77,7 @@ fn variables_reach_buildpacks_and_leave_no_trace() {
         "-e",
         "HOST",
     ]);
-    let built: crate::support::Outcome = command.env("HOST", "from host").output().unwrap().into();
+    let built = outcome(command.env("HOST", "from host"));
     let built = built.success();
     assert!(built.stdout.contains("A=flag B=file HOST=from host\nflag1000\nhome=/home/cnb\n"), "{}", built.stdout);
     let inspected = place.run(&["inspect", "app", "--output", "json"]).success();
@@ -118,4 +118,56 @@ mkdir -p \"$1/seen\"; echo x >\"$1/seen/file\"; printf '[types]\\ncache = true\\
         built.stdout.lines().find(|line| ["fresh", "cached"].contains(line)).unwrap().to_owned()
     };
     assert_eq!([line(&[]), line(&[]), line(&["--clear-cache"]), line(&[])], ["fresh", "cached", "fresh", "cached"]);
+}
+
+#[test]
+fn names_places_and_surroundings_can_be_chosen() {
+    let Some(place) = place(User::Caller) else { return };
+    buildpack(&place, "before", "exit 0", "echo before in $(pwd) for $CNB_EXEC_ENV");
+    buildpack(&place, "after", "exit 0", "echo after");
+    std::fs::create_dir(place.path().join("reports")).unwrap();
+    let built = place.build(&[
+        "--tag",
+        "second,localhost/third:1",
+        "--workspace",
+        "src",
+        "--exec-env",
+        "test",
+        "--pre-buildpack",
+        "before",
+        "--post-buildpack",
+        "after",
+        "--report-output-dir",
+        "reports",
+        "--sbom-output-dir",
+        "sbom",
+        "--trust-builder",
+    ]);
+    let built = built.success();
+    let lines = ["before in /src for test", "building in /src", "\nafter\n"];
+    let positions = lines.map(|line| built.stdout.find(line).unwrap_or_else(|| panic!("{line} in\n{}", built.stdout)));
+    assert!(positions.is_sorted(), "{}", built.stdout);
+    let report = std::fs::read_to_string(place.path().join("reports/report.toml")).unwrap();
+    assert!(report.contains("second") && report.contains("localhost/third:1"), "{report}");
+    assert!(place.path().join("sbom").is_dir());
+    for name in ["app", "second", "localhost/third:1"] {
+        assert_eq!(place.run(&["run", name]).success().stdout, "hello from the app\n");
+    }
+    let label = place.run(&["inspect", "second", "-o", "json"]).success().stdout;
+    assert!(label.contains("\"io.buildpacks.exec-env\": \"test\""), "{label}");
+
+    let order = place.build(&["--buildpack", "after,from=builder,before"]).success();
+    let positions = ["\nafter\n", "building in", "before in"].map(|line| order.stdout.find(line).unwrap());
+    assert!(positions.is_sorted(), "{}", order.stdout);
+    assert!(place.build(&["--exec-env", "a b"]).failure(1).stderr.contains("exec-env MUST only contain"));
+    assert!(place.build(&["--workspace", "etc"]).failure(1).stderr.contains("workspace 'etc'"));
+}
+
+#[test]
+fn a_new_image_can_reuse_the_layers_of_another() {
+    let Some(place) = place(User::Caller) else { return };
+    place.build(&[]).success();
+    let arguments = ["build", "copy", "-B", "builder", "-p", "app", "--previous-image", "app"];
+    let built = place.run(&arguments).success();
+    assert!(built.stdout.contains("Reusing layer 'test/web:dep'"), "{}", built.stdout);
 }

@@ -52,6 +52,31 @@ try mkdir /new";
 }
 
 #[test]
+fn volumes_are_read_only_unless_it_is_said() {
+    let script = "cat /data/file /closed/file; echo new >/data/new; touch /closed/new 2>/dev/null || echo closed";
+    for user in users() {
+        let Some(place) = Place::with_builder(user, &["probe"]) else { return };
+        buildpack(&place, "probe", "cat /data/file", script);
+        application(&place, &[("x", "x")]);
+        place.create_builder();
+        let directory = place.path().join("data");
+        crate::support::write(&directory.join("file"), "from the host\n");
+        std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+        let volume = |target: &str| format!("{}:{target}", directory.display());
+        let volumes = [volume("/data:rw"), volume("/closed"), volume("/cnb/sensitive:ro")];
+        let arguments: Vec<&str> = volumes.iter().flat_map(|volume| ["--volume", volume]).collect();
+        let built = place.build(&arguments).success();
+        assert!(built.stdout.contains("from the host\nfrom the host\nclosed\n"), "{user:?}: {}", built.stdout);
+        let warning = "Warning: Mounting to a sensitive directory '/cnb/sensitive'\n";
+        assert!(built.stdout.contains(warning), "{user:?}: {}", built.stdout);
+        assert_eq!(std::fs::read_to_string(directory.join("new")).unwrap(), "new\n", "{user:?}");
+        let wrong = place.build(&["--volume", "x"]).failure(1);
+        let expected = "ERROR: platform volume \"x\" has invalid format: invalid volume specification: 'x'\n";
+        assert_eq!(wrong.stderr, expected);
+    }
+}
+
+#[test]
 fn there_are_no_capabilities_and_no_way_to_get_any() {
     for user in users() {
         let Some(output) = inside(user, "cat /proc/self/status; echo uid=$(id -u) gid=$(id -g)") else { return };

@@ -2,6 +2,7 @@
 //!
 //! Each test says `SKIP: …` and passes where what it needs is not there; `./test` sees to it that everything is.
 
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test does")]
 #![expect(clippy::disallowed_methods, reason = "tests name their paths when they fail")]
 #![expect(unreachable_pub, reason = "a test binary has no users")]
 #![expect(clippy::print_stderr, reason = "tests say what they skip")]
@@ -11,6 +12,8 @@ mod build;
 mod builder;
 mod images;
 mod isolation;
+mod killed;
+mod prune;
 mod reproducible;
 mod run;
 mod support;

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::process::Stdio;
 
-use crate::support::{Outcome, Place, User, application, buildpack, users};
+use crate::support::{Outcome, Place, Terminal, User, application, buildpack, spawn, users};
 
 const SCRIPT: &str = "cat >\"$1/launch.toml\" <<'END'
 [[processes]]
@@ -43,11 +43,34 @@ fn processes_arguments_and_exit_codes() {
 }
 
 #[test]
+fn keys_of_a_terminal_reach_the_process_once() {
+    for user in users() {
+        let Some(place) = place(user) else { return };
+        let script = "trap 'echo interrupted' INT; trap 'echo quitted' QUIT; trap 'exit 5' TERM; \
+                      sleep 0.5; echo ready; \
+                      while true; do sleep 0.1; done";
+        let Some(mut terminal) = Terminal::start(&place, &["run", "app", "--entrypoint", "sh", "--", "-c", script])
+        else {
+            return;
+        };
+        terminal.wait_for("ready");
+        terminal.press(3);
+        terminal.wait_for("interrupted");
+        terminal.press(28);
+        terminal.wait_for("quitted");
+        // What was sent twice would be there by now.
+        terminal.signal(rustix::process::Signal::TERM);
+        let said = terminal.rest();
+        assert_eq!((said.matches("interrupted").count(), said.matches("quitted").count()), (1, 1), "{user:?}: {said}");
+    }
+}
+
+#[test]
 fn signals_reach_the_process() {
     for user in users() {
         let Some(place) = place(user) else { return };
         let mut command = place.command(&["run", "app", "--process", "wait"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = spawn(command.stdout(Stdio::piped()));
         let mut output = child.stdout.take().unwrap();
         let mut ready = [0; 6];
         output.read_exact(&mut ready).unwrap();

@@ -8,7 +8,7 @@ use super::program::Place;
 /// Writes a file with its directories.
 pub fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
+    super::spawn::writing(|| std::fs::write(path, text)).unwrap();
 }
 
 /// Writes the buildpack `test/NAME` of version 1, whose programs are these shell scripts.

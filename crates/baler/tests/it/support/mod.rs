@@ -3,8 +3,13 @@
 mod base;
 mod buildpack;
 mod program;
+mod spawn;
+mod terminal;
 mod user;
 
+pub use base::Base;
 pub use buildpack::{application, buildpack, write};
 pub use program::{Outcome, Place};
+pub use spawn::{outcome, spawn};
+pub use terminal::Terminal;
 pub use user::{User, users};

@@ -62,7 +62,7 @@ impl Place {
         let directory = tempfile::Builder::new().prefix("baler-test-").tempdir().unwrap();
         // Where the program lies may not be readable for the user.
         let program = directory.path().join("baler");
-        std::fs::copy(source, &program).unwrap();
+        super::spawn::writing(|| std::fs::copy(source, &program)).unwrap();
         user.give(directory.path());
         Some(Self { directory, user })
     }
@@ -72,14 +72,11 @@ impl Place {
         let place = Self::new(user)?;
         let base = Base::get()?;
         place.run(&["load", base.path().to_str().unwrap()]).success();
-        let mut config = String::from("[build]\nimage = \"test-build\"\n[[run.images]]\nimage = \"test-run\"\n");
-        for name in buildpacks {
-            config.push_str(&format!("[[buildpacks]]\nuri = \"{name}\"\n"));
-        }
-        config.push_str("[[order]]\n");
-        for name in buildpacks {
-            config.push_str(&format!("[[order.group]]\nid = \"test/{name}\"\n"));
-        }
+        let images = "[build]\nimage = \"test-build\"\n[[run.images]]\nimage = \"test-run\"\n";
+        let sources = buildpacks.iter().map(|name| format!("[[buildpacks]]\nuri = \"{name}\"\n"));
+        let group = buildpacks.iter().map(|name| format!("[[order.group]]\nid = \"test/{name}\"\n"));
+        let config: String =
+            std::iter::once(images.to_owned()).chain(sources).chain(["[[order]]\n".to_owned()]).chain(group).collect();
         super::write(&place.path().join("builder.toml"), &config);
         Some(place)
     }
@@ -112,7 +109,7 @@ impl Place {
 
     /// Runs the program.
     pub fn run(&self, arguments: &[&str]) -> Outcome {
-        self.command(arguments).output().unwrap().into()
+        super::outcome(&mut self.command(arguments))
     }
 
     /// Builds `app` in the directory `app`.
@@ -126,6 +123,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         // Unpacked layers may belong to ids that only the program can remove.
         let mut command = self.user.command(&self.path().join("baler"));
-        let _ = command.env("BALER_HOME", self.store()).args(["rm", "--all", "-q"]).output();
+        super::outcome(command.env("BALER_HOME", self.store()).args(["rm", "--all", "-q"]));
     }
 }

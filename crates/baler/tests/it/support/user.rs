@@ -36,7 +36,7 @@ pub fn users() -> Vec<User> {
 /// The first user of /etc/passwd with an entry in /etc/subuid and /etc/subgid.
 fn user_with_sub_ids() -> Option<(u32, u32)> {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let (subuid, subgid) = (read("/etc/subuid"), read("/etc/subgid"));
+    let (users, groups) = (read("/etc/subuid"), read("/etc/subgid"));
     let has = |text: &str, name: &str| text.lines().any(|line| line.split(':').next() == Some(name));
     if !Path::new("/usr/bin/newuidmap").exists() {
         return None;
@@ -44,7 +44,7 @@ fn user_with_sub_ids() -> Option<(u32, u32)> {
     read("/etc/passwd").lines().find_map(|line| {
         let fields: Vec<&str> = line.split(':').collect();
         let (uid, gid) = (fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?);
-        (uid != 0 && has(&subuid, fields[0]) && has(&subgid, fields[0])).then_some((uid, gid))
+        (uid != 0 && has(&users, fields[0]) && has(&groups, fields[0])).then_some((uid, gid))
     })
 }
 

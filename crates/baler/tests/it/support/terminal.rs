@@ -1,0 +1,74 @@
+//! The program at a terminal.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use super::program::Place;
+
+/// A terminal in whose foreground the program runs.
+pub struct Terminal {
+    keyboard: File,
+    child: Child,
+    said: String,
+}
+
+impl Terminal {
+    /// Starts the program; `None` if there is no `setsid`.
+    pub fn start(place: &Place, arguments: &[&str]) -> Option<Self> {
+        if !std::path::Path::new("/usr/bin/setsid").exists() {
+            eprintln!("SKIP: needs setsid");
+            return None;
+        }
+        let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&keyboard).unwrap();
+        unlockpt(&keyboard).unwrap();
+        let name = ptsname(&keyboard, Vec::new()).unwrap();
+        let open = || rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+        let inner = place.command(arguments);
+        // The program's own process becomes the leader of the terminal's session.
+        let mut command = Command::new("/usr/bin/setsid");
+        command.args(["--ctty", "--wait"]).arg(inner.get_program()).args(inner.get_args());
+        command.current_dir(place.path()).env_clear();
+        command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.stdin(open()).stdout(open()).stderr(open());
+        Some(Self { keyboard: File::from(keyboard), child: command.spawn().unwrap(), said: String::new() })
+    }
+
+    /// Types one character.
+    pub fn press(&mut self, key: u8) {
+        self.keyboard.write_all(&[key]).unwrap();
+    }
+
+    /// Reads until `text` was said. The test ends with the program, which says why it did not.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) {
+        while !self.said.contains(text) {
+            assert!(self.read(), "waited for '{text}': {}", self.said);
+        }
+    }
+
+    /// Sends a signal to the program alone.
+    pub fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// All that was said, once the program has ended.
+    pub fn rest(mut self) -> String {
+        while self.read() {}
+        self.child.wait().unwrap();
+        self.said
+    }
+
+    fn read(&mut self) -> bool {
+        let mut buffer = [0; 1024];
+        // When the last process at the terminal has gone, reading fails.
+        let Ok(length @ 1..) = self.keyboard.read(&mut buffer) else { return false };
+        self.said.push_str(&String::from_utf8_lossy(&buffer[..length]));
+        true
+    }
+}

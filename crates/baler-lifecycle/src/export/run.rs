@@ -186,7 +186,7 @@ fn for_cache<'a, 'b>(
 fn report(inputs: &ExportInputs<'_>, image: &ResolvedImage, features: PlatformFeatures) -> Result<Report, ExportError> {
     let build = if features.legacy_bom_files { None } else { Some(build_report(inputs)?) };
     let digest = match image.place() {
-        Place::Store | Place::Layout(_) => image.digest().to_string(),
+        Place::Store | Place::Layout(_) | Place::Registry(_) => image.digest().to_string(),
     };
     let image = ImageReport {
         tags: inputs.names.iter().map(|name| name.given().to_owned()).collect(),

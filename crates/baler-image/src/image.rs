@@ -23,6 +23,8 @@ pub enum Place {
     Store,
     /// An OCI layout directory.
     Layout(PathBuf),
+    /// A registry: its host, with the port if it has one of its own.
+    Registry(String),
 }
 
 impl std::fmt::Display for Place {
@@ -30,6 +32,7 @@ impl std::fmt::Display for Place {
         match self {
             Self::Store => formatter.write_str("the local store"),
             Self::Layout(path) => write!(formatter, "the OCI layout {}", path.display()),
+            Self::Registry(host) => write!(formatter, "the registry {host}"),
         }
     }
 }

@@ -105,6 +105,10 @@ impl Cache for ImageCache {
         self.place.source.blob(&layer.descriptor).map_err(failed)
     }
 
+    fn holds(&self, diff_id: &str) -> bool {
+        diff_id.parse().is_ok_and(|diff_id| self.layer(&diff_id).is_some())
+    }
+
     fn source(&self) -> Option<&dyn Source> {
         Some(self.place.source.as_ref())
     }

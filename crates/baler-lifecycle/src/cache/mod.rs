@@ -48,6 +48,12 @@ pub trait Cache: Sync {
         None
     }
 
+    /// Whether layer `diff_id` is there in a form that the cache can go on using.
+    fn holds(&self, diff_id: &str) -> bool {
+        let _ = diff_id;
+        false
+    }
+
     /// Where its compressed layers are read from.
     fn source(&self) -> Option<&dyn Source> {
         None

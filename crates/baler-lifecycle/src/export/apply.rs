@@ -43,12 +43,16 @@ pub(crate) fn store_layer(
 pub(crate) fn store_base(places: &ExportPlaces<'_>, run_image: &ResolvedImage) -> Result<(), ExportError> {
     for layer in run_image.layers() {
         // Layers that may not be distributed stay where they are.
-        if !layer.descriptor.media_type.contains("nondistributable") && !layer.descriptor.media_type.contains("foreign")
-        {
+        if !is_foreign(&layer.descriptor) {
             copy_blob(places.sink, Some(places.run_image), &layer.descriptor)?;
         }
     }
     Ok(())
+}
+
+/// Whether a layer may not be distributed.
+pub(crate) fn is_foreign(layer: &Descriptor) -> bool {
+    layer.media_type.contains("nondistributable") || layer.media_type.contains("foreign")
 }
 
 /// Copies a blob that the sink lacks.

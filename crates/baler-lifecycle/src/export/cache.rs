@@ -100,7 +100,8 @@ impl CacheExport<'_> {
     }
 }
 
-fn remembered<'a>(metadata: &'a CacheMetadata, role: &Role) -> Option<&'a String> {
+/// The diffID that the cache's metadata has for a role.
+pub(crate) fn remembered<'a>(metadata: &'a CacheMetadata, role: &Role) -> Option<&'a String> {
     match role {
         Role::Buildpack(id) => {
             let buildpack = metadata.buildpacks.iter().find(|buildpack| buildpack.key == id.buildpack)?;

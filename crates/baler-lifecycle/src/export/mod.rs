@@ -40,6 +40,7 @@ use baler_cnb::report::Report;
 use baler_cnb::run::{RunFile, StackFile};
 use baler_image::{Digest, ImageName, ResolvedImage, Sink, Source};
 
+pub(crate) use apply::is_foreign;
 pub use error::{ExportError, LayerError};
 pub use run::export;
 pub(crate) use run::image_report;

@@ -11,10 +11,13 @@ use baler_image::{Digest, Sink};
 use baler_layer::sink::{Compressed, compress, hash_only};
 use baler_layer::stat_manifest::{Comparison, StatManifest};
 
+use super::cache::remembered;
 use super::content::{frame, is_large, write_tar};
 use super::error::LayerError;
 use super::pending::Pending;
 use super::piece::{Piece, Role};
+use super::plan::{remembers, reusable};
+use crate::analyze::Analysis;
 use crate::cache::Cache;
 use crate::parallel;
 use crate::restore::{Restoration, RestoredLayer};
@@ -24,6 +27,7 @@ pub(crate) struct Packer<'a> {
     pub(crate) sink: &'a dyn Sink,
     pub(crate) cache: Option<&'a dyn Cache>,
     pub(crate) restoration: &'a Restoration,
+    pub(crate) analysis: &'a Analysis,
     pub(crate) threads: NonZeroUsize,
     /// Told of each piece that is done, from any thread.
     pub(crate) done: &'a (dyn Fn(usize, &PackResult) + Sync),
@@ -127,6 +131,9 @@ impl Packer<'_> {
         }
         let started = Instant::now();
         let directory = piece.content.directory();
+        if let Some(packed) = self.same_as_before(piece)? {
+            return Ok(Some(packed));
+        }
         // Before the files are read: what changes while they are is noticed by the next build.
         let keeps_trees = piece.in_cache && self.cache.is_some_and(|cache| cache.trees().is_some());
         let kept = directory.filter(|_| keeps_trees && matches!(piece.role, Role::Buildpack(_)));
@@ -145,12 +152,44 @@ impl Packer<'_> {
         }))
     }
 
+    /// The piece as the previous image has it, and the cache where it goes there too. Where both remember it, it is
+    /// hashed first: most often nothing has to be compressed and sent.
+    fn same_as_before(&self, piece: &Piece<'_>) -> Result<Option<Packed>, LayerError> {
+        let started = Instant::now();
+        let cache = self.cache.filter(|_| piece.in_cache);
+        let cached = cache.and_then(|cache| remembered(cache.metadata(), &piece.role));
+        let is_in_cache =
+            cache.is_none_or(|cache| cache.sink().is_none() || cached.is_some_and(|sha| cache.holds(sha)));
+        let has_trees = self.cache.is_some_and(|cache| cache.trees().is_some());
+        if has_trees || !piece.in_image || !is_in_cache || !remembers(self.analysis, &piece.role) {
+            return Ok(None);
+        }
+        let tar = cache.map(Cache::begin_tar).transpose()?.flatten();
+        let mut pending = Pending { image: None, cache: None, tar, is_shared: false };
+        let diff_id = write(piece, NonZeroUsize::MIN, &mut pending)?.diff_id;
+        let is_cached =
+            cache.is_none_or(|cache| cache.sink().is_none() || cached.is_some_and(|sha| *sha == diff_id.to_string()));
+        let layer = reusable(self.analysis, &piece.role, &diff_id.to_string()).filter(|_| is_cached);
+        Ok(layer.map(|layer| Packed {
+            diff_id,
+            digest: layer.descriptor.digest.clone(),
+            size: layer.descriptor.size,
+            frame: piece.content.directory().map(frame).unwrap_or_default(),
+            manifest: None,
+            pending: Some(pending),
+            was_read: true,
+            duration: started.elapsed(),
+        }))
+    }
+
     /// Opens the places that the piece goes to: one where image and cache have their blobs in the same.
     fn begin(&self, piece: &Piece<'_>) -> Result<Pending, LayerError> {
         let cache = self.cache.filter(|_| piece.in_cache);
         let tar = cache.map(Cache::begin_tar).transpose()?.flatten();
         let cache = cache.and_then(Cache::sink);
-        let shared = piece.in_image && cache.is_some_and(|cache| cache.place() == self.sink.place());
+        let has_trees = self.cache.is_some_and(|cache| cache.trees().is_some());
+        // Two repositories of one registry are two places.
+        let shared = piece.in_image && has_trees && cache.is_some_and(|cache| cache.place() == self.sink.place());
         let image = if piece.in_image { Some(self.sink.begin_blob()?) } else { None };
         let cache = cache.filter(|_| !shared).map(Sink::begin_blob).transpose()?;
         Ok(Pending { image, cache, tar, is_shared: shared })

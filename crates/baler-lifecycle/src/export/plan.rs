@@ -143,6 +143,11 @@ pub(crate) fn reusable<'a>(analysis: &'a Analysis, role: &Role, diff_id: &str) -
     layers.find(|layer| is_remembered && layer.diff_id.to_string() == diff_id)
 }
 
+/// Whether the previous image has a layer of this role.
+pub(crate) fn remembers(analysis: &Analysis, role: &Role) -> bool {
+    analysis.metadata().is_some_and(|metadata| !remembered(metadata, role).is_empty())
+}
+
 /// The diffIDs that the previous image's label has for a role; several only for the application.
 fn remembered<'a>(metadata: &'a LifecycleMetadata, role: &Role) -> Vec<&'a str> {
     let one = |sha: &'a Sha| vec![sha.sha.as_str()];

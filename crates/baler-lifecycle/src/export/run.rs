@@ -33,6 +33,7 @@ pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Lo
         sink: places.sink,
         cache: places.cache,
         restoration: inputs.restoration,
+        analysis: inputs.analysis,
         threads: inputs.threads,
         done: &|index, result| announcer.known(index, result),
     };
@@ -193,7 +194,7 @@ fn for_cache<'a, 'b>(
 /// What report.toml says of an image.
 pub(crate) fn image_report(image: &ResolvedImage, names: &[ImageName]) -> ImageReport {
     let digest = match image.place() {
-        Place::Store => image.digest().to_string(),
+        Place::Store | Place::Registry(_) => image.digest().to_string(),
         // As other lifecycles do: the digest is in the index of the layout.
         Place::Layout(_) => String::new(),
     };

@@ -95,6 +95,7 @@ pub(super) fn analyze_images(
 ) -> Result<Analyzed, Failure> {
     let settings = context.settings;
     let failed = |error| Failure::new(code::ANALYZE, error).to("analyze");
+    request.places.check_writable(&request.names)?;
     let run_image = find_run_image(context, request)?;
     let previous =
         request.places.find(&request.previous).map_err(|error| Failure::new(code::ANALYZE, error).to("analyze"))?;

@@ -27,7 +27,7 @@ pub(super) fn warn_launch_cache(context: &Context<'_>) {
 pub(super) fn open(context: &Context<'_>) -> Result<Option<Box<dyn Cache>>, Failure> {
     let settings = context.settings;
     if let Some(text) = settings.text("cache-image", "CNB_CACHE_IMAGE") {
-        return open_image(&text).map(Some);
+        return open_image(context, &text).map(Some);
     }
     let Some(directory) = settings.cache_directory() else { return Ok(None) };
     let cache = VolumeCache::open(&directory).map_err(|error| Failure::new(code::FAILED, error))?;
@@ -35,11 +35,11 @@ pub(super) fn open(context: &Context<'_>) -> Result<Option<Box<dyn Cache>>, Fail
 }
 
 /// A cache image is always in a registry.
-fn open_image(text: &str) -> Result<Box<dyn Cache>, Failure> {
-    let places = Places::Registries;
+fn open_image(context: &Context<'_>, text: &str) -> Result<Box<dyn Cache>, Failure> {
+    let places = Places::registries(context)?;
     let failed = |error: PlaceError| Failure::new(code::FAILED, error).to("open the cache image");
     let name = places.name(text).map_err(|error| Failure::new(code::ARGUMENTS, error))?;
-    let (source, sink) = (places.source(&name).map_err(failed)?, places.sink(&name).map_err(failed)?);
+    let (source, sink) = (places.source(&name).map_err(failed)?, places.sink(&name).map_err(failed)?.boxed());
     let created = jiff::Timestamp::from_second(DEFAULT_CREATED).unwrap_or_default().to_string();
     let place = ImageCachePlace { name, source, sink, created };
     let cache = ImageCache::open(place).map_err(|error| failed(error.into()))?;

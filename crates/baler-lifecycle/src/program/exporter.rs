@@ -147,7 +147,10 @@ pub(super) fn export_image(context: &Context<'_>, request: &Request<'_>) -> Resu
     let launcher = fs_err::read(&launcher_path).map_err(|error| Failure::new(code::EXPORT, error).to("export"))?;
     let in_place = |path: PathBuf| MountedDirectory::new(path.clone(), path);
     let process_type = settings.text("process-type", "CNB_PROCESS_TYPE");
-    let sinks = request.places.sinks(request.names).map_err(|error| Failure::new(code::EXPORT, error).to("export"))?;
+    let mut known = vec![&request.analysis.run_image];
+    known.extend(request.analysis.previous.as_ref().map(|previous| &previous.image));
+    let sinks =
+        request.places.sinks(request.names, &known).map_err(|error| Failure::new(code::EXPORT, error).to("export"))?;
     let inputs = ExportInputs {
         platform_api: settings.platform_api,
         layers: &in_place(settings.layers_directory()),

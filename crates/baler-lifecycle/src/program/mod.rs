@@ -17,6 +17,7 @@ mod flags;
 mod places;
 mod privileges;
 mod rebaser;
+mod registries;
 mod restorer;
 mod run_images;
 mod settings;

@@ -2,22 +2,26 @@
 //!
 //! A layout directory holds one layout for each image, `<layout-dir>/<registry>/<repository>/<tag>`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use baler_cnb::features::PlatformFeatures;
 use baler_image::{
-    DEFAULT_REGISTRY, Digest, ImageName, InvalidReference, Platform, Reference, ResolveError, ResolvedImage, Sink,
-    Source, Target, Wanted, resolve,
+    DEFAULT_REGISTRY, Digest, ImageName, InvalidReference, Platform, Reference, ResolveError, ResolvedImage, Source,
+    Target, Wanted, resolve,
 };
+use baler_registry::{Client, RegistrySink, RegistrySource};
 use baler_store::{Layout, LayoutError};
 
-use super::failure::Failure;
-use super::sinks::{OnlyImage, Sinks};
-use super::{Context, experimental};
+use super::failure::{Failure, code};
+use super::sinks::{OneSink, OnlyImage, Sinks};
+use super::{Context, experimental, registries};
+use crate::error_text::chain;
 
 /// Where images are.
 pub(super) enum Places {
-    Registries,
+    Registries(Arc<Client>),
     Layouts(PathBuf),
 }
 
@@ -41,8 +45,8 @@ pub(super) enum PlaceError {
     Layout(#[from] LayoutError),
     #[error("{name} has the digest {found} now")]
     Moved { name: ImageName, found: Digest },
-    #[error("image '{name}': registries are not supported yet")]
-    NoRegistries { name: ImageName },
+    #[error("'{name}' is in a registry, but images are in layouts here")]
+    NotALayout { name: ImageName },
 }
 
 impl Places {
@@ -54,7 +58,7 @@ impl Places {
             return Err(Failure::arguments("images in a Docker daemon (-daemon) are not supported yet"));
         }
         if !has_layouts || !settings.boolean("layout", "CNB_USE_LAYOUT") {
-            return Ok(Self::Registries);
+            return Self::registries(context);
         }
         experimental::allow(context, "export to OCI layout format")?;
         let directory = settings.text("layout-dir", "CNB_LAYOUT_DIR").map(PathBuf::from);
@@ -62,16 +66,21 @@ impl Places {
         Ok(Self::Layouts(std::path::absolute(&directory).unwrap_or(directory)))
     }
 
+    /// Registries, with the credentials that the user has.
+    pub(super) fn registries(context: &Context<'_>) -> Result<Self, Failure> {
+        registries::client(context).map(Self::Registries)
+    }
+
     /// Whether all names of an image have to be in one registry.
     pub(super) fn is_one_registry(&self) -> bool {
-        matches!(self, Self::Registries)
+        matches!(self, Self::Registries(_))
     }
 
     /// The image that a user calls `text`.
     pub(super) fn name(&self, text: &str) -> Result<ImageName, PlaceError> {
         let reference = parse(text)?;
         Ok(match self {
-            Self::Registries => ImageName::new(text, Target::Reference(reference)),
+            Self::Registries(_) => ImageName::new(text, Target::Reference(reference)),
             Self::Layouts(directory) => {
                 let path = layout_path(directory, &reference);
                 let tag = path.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -108,7 +117,7 @@ impl Places {
     pub(super) fn find_pinned(&self, reference: &str) -> Result<Option<Located>, PlaceError> {
         let not_pinned = || PlaceError::NotPinned { text: reference.to_owned() };
         match self {
-            Self::Registries => {
+            Self::Registries(_) => {
                 let target = Target::Reference(parse(reference)?);
                 self.find(&ImageName::new(reference, target))
             }
@@ -129,29 +138,55 @@ impl Places {
 
     /// The place of an image, to read from.
     pub(super) fn source(&self, name: &ImageName) -> Result<Box<dyn Source>, PlaceError> {
-        match name.target() {
-            Target::Reference(_) => Err(PlaceError::NoRegistries { name: name.clone() }),
-            Target::Layout { path, .. } => Ok(Box::new(Layout::open(path)?)),
+        match (self, name.target()) {
+            (Self::Registries(client), Target::Reference(reference)) => {
+                Ok(Box::new(RegistrySource::new(Arc::clone(client), reference.into())))
+            }
+            (_, Target::Layout { path, .. }) => Ok(Box::new(Layout::open(path)?)),
+            (Self::Layouts(_), Target::Reference(_)) => Err(PlaceError::NotALayout { name: name.clone() }),
         }
     }
 
     /// The place of an image, to write to.
-    pub(super) fn sink(&self, name: &ImageName) -> Result<Box<dyn Sink>, PlaceError> {
-        match name.target() {
-            Target::Reference(_) => Err(PlaceError::NoRegistries { name: name.clone() }),
-            Target::Layout { path, .. } => Ok(Box::new(OnlyImage(Layout::create_or_open(path)?))),
+    pub(super) fn sink(&self, name: &ImageName) -> Result<OneSink, PlaceError> {
+        match (self, name.target()) {
+            (Self::Registries(client), Target::Reference(reference)) => {
+                Ok(OneSink::Registry(RegistrySink::new(Arc::clone(client), reference.into())))
+            }
+            (_, Target::Layout { path, .. }) => Ok(OneSink::Layout(OnlyImage(Layout::create_or_open(path)?))),
+            (Self::Layouts(_), Target::Reference(_)) => Err(PlaceError::NotALayout { name: name.clone() }),
         }
     }
 
-    /// The places of an image that gets several names.
-    pub(super) fn sinks(&self, names: &[ImageName]) -> Result<Sinks, PlaceError> {
+    /// Makes sure that images can be written under `names`, before anything is built.
+    pub(super) fn check_writable(&self, names: &[ImageName]) -> Result<(), Failure> {
+        let mut checked = BTreeSet::new();
+        for name in names.iter().filter(|_| self.is_one_registry()) {
+            let Some(reference) = name.reference() else { continue };
+            if checked.insert(reference.full_repository())
+                && let Ok(OneSink::Registry(sink)) = self.sink(name)
+            {
+                sink.check_push().map_err(|error| {
+                    let text = format!("failed to ensure registry read/write access to {name}: {}", chain(&error));
+                    Failure::new(code::ANALYZE, text)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The places of an image that gets several names. What `images` have need not be sent again.
+    pub(super) fn sinks(&self, names: &[ImageName], images: &[&ResolvedImage]) -> Result<Sinks, PlaceError> {
         let mut sinks = Sinks::default();
-        for name in names.iter().filter(|name| !name.given().is_empty()) {
+        for name in names {
             if !sinks.has(name) {
                 // Made first: a layout cannot be read before it is there.
                 let sink = self.sink(name)?;
                 sinks.add(name, sink, self.source(name)?);
             }
+        }
+        for image in images {
+            sinks.learn(image);
         }
         Ok(sinks)
     }

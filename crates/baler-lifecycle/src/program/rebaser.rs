@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
 
     let app = find_app(&places, previous.as_deref().unwrap_or(&images[0]))?;
     let run_image = find_run_image(context, &places, &app, &images[0])?;
-    let sinks = places.sinks(&names).map_err(failed)?;
+    let sinks = places.sinks(&names, &[&run_image.image, &app.image]).map_err(failed)?;
     let inputs = RebaseInputs {
         platform_api: settings.platform_api,
         app: &app.image,

@@ -14,7 +14,7 @@ use baler_image::{Digest, ImageName, ResolvedImage, Sink, Source};
 pub use plan::{RebasePlan, plan_rebase};
 
 use crate::export::apply::{NewImage, copy_blob, store_image};
-use crate::export::{ExportError, image_report};
+use crate::export::{ExportError, image_report, is_foreign};
 use crate::log::Log;
 
 /// What is rebased onto what.
@@ -91,9 +91,8 @@ pub fn rebase(inputs: &RebaseInputs<'_>, places: &RebasePlaces<'_>, log: &dyn Lo
         log.warn(warning);
     }
     for (index, layer) in plan.manifest.value.layers.iter().enumerate() {
-        let is_foreign = layer.media_type.contains("nondistributable") || layer.media_type.contains("foreign");
         let source = if index < plan.base_layers { places.run_image } else { places.app };
-        if !is_foreign {
+        if !is_foreign(layer) {
             copy_blob(places.sink, Some(source), layer)
                 .map_err(|source| RebaseError::Layer { digest: layer.digest.clone(), source })?;
         }

@@ -24,10 +24,10 @@ pub(super) fn warn_launch_cache(context: &Context<'_>) {
 }
 
 /// Opens the cache.
-pub(super) fn open(context: &Context<'_>) -> Result<Option<Box<dyn Cache>>, Failure> {
+pub(super) fn open(context: &Context<'_>, places: &Places) -> Result<Option<Box<dyn Cache>>, Failure> {
     let settings = context.settings;
     if let Some(text) = settings.text("cache-image", "CNB_CACHE_IMAGE") {
-        return open_image(context, &text).map(Some);
+        return open_image(&places.registries(), &text).map(Some);
     }
     let Some(directory) = settings.cache_directory() else { return Ok(None) };
     let cache = VolumeCache::open(&directory).map_err(|error| Failure::new(code::FAILED, error))?;
@@ -35,8 +35,7 @@ pub(super) fn open(context: &Context<'_>) -> Result<Option<Box<dyn Cache>>, Fail
 }
 
 /// A cache image is always in a registry.
-fn open_image(context: &Context<'_>, text: &str) -> Result<Box<dyn Cache>, Failure> {
-    let places = Places::registries(context)?;
+fn open_image(places: &Places, text: &str) -> Result<Box<dyn Cache>, Failure> {
     let failed = |error: PlaceError| Failure::new(code::FAILED, error).to("open the cache image");
     let name = places.name(text).map_err(|error| Failure::new(code::ARGUMENTS, error))?;
     let (source, sink) = (places.source(&name).map_err(failed)?, places.sink(&name).map_err(failed)?.boxed());

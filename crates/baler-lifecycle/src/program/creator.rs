@@ -76,7 +76,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     if !group.group_extensions.is_empty() {
         return Err(Failure::new(code::DETECT, "detected extensions, which the creator does not support").to("detect"));
     }
-    let cache = caches::open(context)?;
+    let cache = caches::open(context, &request.places)?;
     let restoration = if skip && !features.store_survives_skip_restore {
         Restoration::default()
     } else {

@@ -81,7 +81,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let group: GroupFile = read_toml(&settings.group_path()).map_err(|error| Failure::new(code::FAILED, error))?;
     check_apis(&group)?;
     let found = find_images(context, &places)?;
-    let cache = caches::open(context)?;
+    let cache = caches::open(context, &places)?;
     let request = Request {
         names: &names,
         group: &group,

@@ -22,7 +22,11 @@ use crate::error_text::chain;
 /// Where images are.
 pub(super) enum Places {
     Registries(Arc<Client>),
-    Layouts(PathBuf),
+    /// The client is for what is in registries all the same: the cache image.
+    Layouts {
+        directory: PathBuf,
+        client: Arc<Client>,
+    },
 }
 
 /// An image and where its blobs are.
@@ -58,17 +62,20 @@ impl Places {
             return Err(Failure::arguments("images in a Docker daemon (-daemon) are not supported yet"));
         }
         if !has_layouts || !settings.boolean("layout", "CNB_USE_LAYOUT") {
-            return Self::registries(context);
+            return registries::client(context).map(Self::Registries);
         }
         experimental::allow(context, "export to OCI layout format")?;
         let directory = settings.text("layout-dir", "CNB_LAYOUT_DIR").map(PathBuf::from);
         let directory = directory.ok_or_else(|| Failure::arguments("-layout needs a directory: -layout-dir"))?;
-        Ok(Self::Layouts(std::path::absolute(&directory).unwrap_or(directory)))
+        let directory = std::path::absolute(&directory).unwrap_or(directory);
+        Ok(Self::Layouts { directory, client: registries::client(context)? })
     }
 
-    /// Registries, with the credentials that the user has.
-    pub(super) fn registries(context: &Context<'_>) -> Result<Self, Failure> {
-        registries::client(context).map(Self::Registries)
+    /// Registries alone.
+    pub(super) fn registries(&self) -> Self {
+        match self {
+            Self::Registries(client) | Self::Layouts { client, .. } => Self::Registries(Arc::clone(client)),
+        }
     }
 
     /// Whether all names of an image have to be in one registry.
@@ -81,7 +88,7 @@ impl Places {
         let reference = parse(text)?;
         Ok(match self {
             Self::Registries(_) => ImageName::new(text, Target::Reference(reference)),
-            Self::Layouts(directory) => {
+            Self::Layouts { directory, .. } => {
                 let path = layout_path(directory, &reference);
                 let tag = path.file_name().map(|name| name.to_string_lossy().into_owned());
                 ImageName::new(path.to_string_lossy().into_owned(), Target::Layout { path, name: tag })
@@ -121,7 +128,7 @@ impl Places {
                 let target = Target::Reference(parse(reference)?);
                 self.find(&ImageName::new(reference, target))
             }
-            Self::Layouts(_) => {
+            Self::Layouts { .. } => {
                 let (path, digest) = reference.rsplit_once('@').ok_or_else(not_pinned)?;
                 let digest: Digest = digest.parse().map_err(|_| not_pinned())?;
                 let name = ImageName::new(path, Target::Layout { path: path.into(), name: None });
@@ -143,7 +150,7 @@ impl Places {
                 Ok(Box::new(RegistrySource::new(Arc::clone(client), reference.into())))
             }
             (_, Target::Layout { path, .. }) => Ok(Box::new(Layout::open(path)?)),
-            (Self::Layouts(_), Target::Reference(_)) => Err(PlaceError::NotALayout { name: name.clone() }),
+            (Self::Layouts { .. }, Target::Reference(_)) => Err(PlaceError::NotALayout { name: name.clone() }),
         }
     }
 
@@ -154,7 +161,7 @@ impl Places {
                 Ok(OneSink::Registry(RegistrySink::new(Arc::clone(client), reference.into())))
             }
             (_, Target::Layout { path, .. }) => Ok(OneSink::Layout(OnlyImage(Layout::create_or_open(path)?))),
-            (Self::Layouts(_), Target::Reference(_)) => Err(PlaceError::NotALayout { name: name.clone() }),
+            (Self::Layouts { .. }, Target::Reference(_)) => Err(PlaceError::NotALayout { name: name.clone() }),
         }
     }
 
@@ -218,7 +225,8 @@ mod tests {
 
     #[test]
     fn each_image_has_a_layout_of_its_own() {
-        let places = Places::Layouts("/layout".into());
+        let client = Arc::new(Client::new(baler_registry::Settings::default()).unwrap());
+        let places = Places::Layouts { directory: "/layout".into(), client };
         let digest = Digest::of(b"");
         for (text, path) in [
             ("app", "/layout/index.docker.io/library/app/latest".to_owned()),

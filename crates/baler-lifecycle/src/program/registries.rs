@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use baler_registry::{Client, Keychain, KeychainContext, Proxies, Settings};
+use baler_registry::{Client, Keychain, KeychainContext, KeychainError, Proxies, Settings};
 
 use super::Context;
 use super::failure::{Failure, code};
+use crate::log::Log as _;
 
 /// Where systems keep the authorities that they trust.
 const BUNDLES: [&str; 5] = [
@@ -24,11 +25,18 @@ pub(super) fn client(context: &Context<'_>) -> Result<Arc<Client>, Failure> {
     let variable = |name: &str| settings.environment.get(name).map(|value| value.to_string_lossy().into_owned());
     let home = variable("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     let path = settings.environment.get("PATH").unwrap_or(OsStr::new(""));
-    let keychain = Keychain::from_context(&KeychainContext {
-        variable: &variable,
-        home: home.as_deref(),
-        search: std::env::split_paths(path).collect(),
-    });
+    let keychain = |home: Option<&Path>| {
+        let search = std::env::split_paths(path).collect();
+        Keychain::from_context(&KeychainContext { variable: &variable, home, search })
+    };
+    let keychain = match keychain(home.as_deref()) {
+        // Images start with the home directory of root, whoever they are started as.
+        Err(KeychainError::Read { path, source }) if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            context.log.warn(&format!("Not using credentials in {}: it may not be read", path.display()));
+            keychain(None)
+        }
+        keychain => keychain,
+    };
     let failed =
         |error: Box<dyn std::error::Error + Send + Sync>| Failure::new(code::FAILED, error).to("resolve keychain");
     let either = |lower: &str, upper: &str| variable(lower).or_else(|| variable(upper)).filter(|text| !text.is_empty());

@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let group: GroupFile = read_toml(&settings.group_path()).map_err(|error| Failure::new(code::FAILED, error))?;
     check_apis(&group)?;
     let analyzed = complete_analyzed(context, &places, &group)?;
-    let cache = caches::open(context)?;
+    let cache = caches::open(context, &places)?;
     let skip_layers =
         settings.boolean("skip-layers", "CNB_SKIP_LAYERS") || settings.boolean("skip-layers", "CNB_SKIP_RESTORE");
     let request = Request { group: &group, analyzed: &analyzed, cache: cache.as_deref(), user, skip_layers };

@@ -68,8 +68,18 @@ fn build_program(target: &str, launchers: &Launchers) -> Result<PathBuf> {
     let mut cargo = reproducible_cargo()?;
     cargo.args(["build", "--locked", "--package=baler", "--bin=baler", "--release", "--target", target]);
     cargo.env("BALER_LAUNCHER_AMD64", &launchers.amd64).env("BALER_LAUNCHER_ARM64", &launchers.arm64);
+    if let Some(commit) = commit() {
+        cargo.env("BALER_COMMIT", commit);
+    }
     command::run(&mut cargo)?;
     Ok(workspace::target_directory()?.join(target).join("release/baler"))
+}
+
+/// The commit that is checked out, for labels; none in a source tree without git.
+fn commit() -> Option<String> {
+    let mut git = Command::new("git");
+    git.current_dir(workspace::root()).args(["rev-parse", "--short=12", "HEAD"]);
+    command::read(&mut git).ok().map(|commit| commit.trim().to_owned())
 }
 
 /// Cargo, told to leave the paths of this machine out of the programs.

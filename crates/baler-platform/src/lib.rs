@@ -1,4 +1,4 @@
-//! What the commands do: build, builder create, run, images, inspect.
+//! What the commands do: build, builder create, run, images, inspect, doctor.
 //!
 //! A command takes a [`context::Context`] and a request, and returns a value or a typed error; what it says on the way
 //! goes to an [`output::Output`]. Nothing here reads the environment, the home directory or the clock.
@@ -7,6 +7,7 @@ pub mod build;
 pub mod builder;
 pub mod certificates;
 pub mod context;
+pub mod doctor;
 pub mod images;
 pub mod interrupt;
 mod log;

@@ -90,7 +90,9 @@ impl Refusal {
         match self {
             Self::Limit => "run `sudo sysctl -w user.max_user_namespaces=15000`",
             Self::UnprivilegedClone => "run `sudo sysctl -w kernel.unprivileged_userns_clone=1`",
-            Self::AppArmor => "run `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`",
+            Self::AppArmor => {
+                "load the profile packaging/apparmor/baler, or run `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`"
+            }
             Self::Filter => {
                 "in a container, start it with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined`"
             }

@@ -31,16 +31,16 @@ pub(crate) struct Arguments {
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct GlobalArguments {
     /// Say only what is wrong, and the result
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Global options")]
     pub(crate) quiet: bool,
     /// Say more
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = "Global options")]
     pub(crate) verbose: bool,
     /// Use no colour
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) no_color: bool,
     /// Put the time before each line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) timestamps: bool,
 }
 
@@ -64,6 +64,8 @@ pub(crate) enum CommandArguments {
     Prune(PruneArguments),
     /// Load the images of an OCI layout into the store
     Load(LoadArguments),
+    /// Find out whether builds can work here, and what to do where they cannot
+    Doctor(DoctorArguments),
     /// Write an image as an archive that Docker and Podman load
     Save(SaveArguments),
 }
@@ -243,6 +245,14 @@ pub(crate) enum InspectFormat {
     #[default]
     HumanReadable,
     Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Ends with 1 if no build could work.")]
+pub(crate) struct DoctorArguments {
+    /// How to write it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: InspectFormat,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! What the program takes from its process: the environment, the user, the place of the store. Only here.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -22,10 +23,7 @@ pub(crate) struct Host {
 impl Host {
     /// Opens the store and begins to listen to signals.
     pub(crate) fn open() -> anyhow::Result<Self> {
-        // Variables that are not UTF-8 have no part in anything that Baler does.
-        let variables: BTreeMap<String, String> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let variables = variables();
         let root = store_root(&variables)?;
         let store = Store::open(&root, SandboxProgram::current())?;
         let interrupt = Interrupt::default();
@@ -48,10 +46,7 @@ impl Host {
         console: &'a Console,
         threads: Option<NonZeroUsize>,
     ) -> anyhow::Result<Context<'a>> {
-        let caller = identity();
-        let path: Vec<PathBuf> =
-            std::env::split_paths(self.variables.get("PATH").map_or("/usr/bin:/bin", String::as_str)).collect();
-        let host_ids = HostIds::read(&caller, &path)?;
+        let (caller, host_ids) = ids(&self.variables)?;
         let available = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Ok(Context {
             store: &self.store,
@@ -66,6 +61,21 @@ impl Host {
             threads: threads.unwrap_or_else(available),
         })
     }
+}
+
+/// The environment. Variables that are not UTF-8 have no part in anything that Baler does.
+pub(crate) fn variables() -> BTreeMap<String, String> {
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(text).collect()
+}
+
+/// Who runs the program, and which ids the host gives it.
+pub(crate) fn ids(variables: &BTreeMap<String, String>) -> anyhow::Result<(Identity, HostIds)> {
+    let caller = identity();
+    let path: Vec<PathBuf> =
+        std::env::split_paths(variables.get("PATH").map_or("/usr/bin:/bin", String::as_str)).collect();
+    let host_ids = HostIds::read(&caller, &path)?;
+    Ok((caller, host_ids))
 }
 
 /// `$BALER_HOME`, else the XDG data directory.

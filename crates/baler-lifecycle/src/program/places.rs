@@ -230,8 +230,11 @@ mod tests {
         let digest = Digest::of(b"");
         for (text, path) in [
             ("app", "/layout/index.docker.io/library/app/latest".to_owned()),
-            ("registry.example/a/b:1", "/layout/registry.example/a/b/1".to_owned()),
-            (&format!("registry.example/a@{digest}"), format!("/layout/registry.example/a/sha256/{}", digest.hex())),
+            ("registry.example/team/app:1", "/layout/registry.example/team/app/1".to_owned()),
+            (
+                &format!("registry.example/app@{digest}"),
+                format!("/layout/registry.example/app/sha256/{}", digest.hex()),
+            ),
         ] {
             let name = places.name(text).unwrap();
             assert_eq!(name.given(), path);

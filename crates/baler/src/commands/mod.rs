@@ -2,6 +2,7 @@
 
 mod build;
 mod builder_create;
+mod doctor;
 mod format;
 mod images;
 mod inspect;
@@ -22,6 +23,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
         CommandArguments::Build(arguments) => build::run(arguments, console),
         CommandArguments::Builder(BuilderArguments::Create(arguments)) => builder_create::run(&arguments, console),
         CommandArguments::Run(arguments) => run::run(arguments, console),
+        CommandArguments::Doctor(arguments) => doctor::run(&arguments, console),
         CommandArguments::Images(arguments) => images::run(&arguments, console),
         CommandArguments::Inspect(arguments) => inspect::run(&arguments, console),
         CommandArguments::Rm(arguments) => remove::run(&arguments, console),

@@ -10,9 +10,11 @@
 mod bad_input;
 mod build;
 mod builder;
+mod doctor;
 mod images;
 mod isolation;
 mod killed;
+mod misbehaviour;
 mod prune;
 mod reproducible;
 mod run;

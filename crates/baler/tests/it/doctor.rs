@@ -1,0 +1,59 @@
+//! `baler doctor`.
+
+use crate::support::{Outcome, Place, User, users};
+
+#[test]
+fn a_machine_that_can_build_is_well_for_every_user() {
+    for user in users() {
+        let Some(place) = Place::new(user) else { return };
+        let said = place.run(&["doctor"]).success();
+        assert!(said.stdout.contains("one was made, as builds make it"), "{user:?}: {}", said.stdout);
+        assert!(said.stdout.ends_with("Builds can work.\n"), "{user:?}: {}", said.stdout);
+        assert_eq!(said.stdout.contains("warning  sub-ids"), matches!(user, User::Single { .. }), "{}", said.stdout);
+        let left: Vec<_> = std::fs::read_dir(place.store().join("tmp")).unwrap().collect();
+        assert!(left.is_empty(), "{user:?}: {left:?}");
+    }
+}
+
+#[test]
+fn what_is_found_can_be_had_as_json() {
+    let Some(place) = Place::new(User::Caller) else { return };
+    crate::support::write(&place.path().join(".docker/config.json"), "{\"auths\": {\"secret-registry\": {}}}");
+    let said = place.run(&["doctor", "--output", "json"]).success();
+    assert!(!said.stdout.contains("secret-registry"), "{}", said.stdout);
+    let value: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(value["can_build"], true);
+    let checks = value["checks"].as_array().unwrap();
+    let names: Vec<_> = checks.iter().map(|check| check["check"].as_str().unwrap()).collect();
+    for name in ["kernel", "sandbox", "sub-ids", "overlay", "store", "certificates", "credentials", "daemons"] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    let credentials = checks.iter().find(|check| check["check"] == "credentials").unwrap();
+    assert!(credentials["text"].as_str().unwrap().ends_with("/.docker/config.json"), "{credentials}");
+}
+
+#[test]
+fn a_store_that_cannot_be_used_is_a_problem() {
+    let Some(place) = Place::new(User::Caller) else { return };
+    crate::support::write(&place.store().join("something"), "not a store");
+    let said = place.run(&["doctor"]).failure(1);
+    assert!(said.stdout.contains("is not empty, and not a store"), "{}", said.stdout);
+    assert!(said.stdout.contains("No build can work"), "{}", said.stdout);
+}
+
+#[test]
+fn refused_namespaces_are_a_problem_with_a_remedy() {
+    let Some(place) = Place::new(User::Caller) else { return };
+    let inner = place.command(&["doctor"]);
+    let mut command = std::process::Command::new("unshare");
+    let script = "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$0\" \"$@\"";
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
+    command.arg(inner.get_program()).args(inner.get_args()).env("BALER_HOME", place.store());
+    let said: Outcome = command.output().unwrap().into();
+    if said.stderr.contains("unshare") {
+        eprintln!("SKIP: needs unshare ({})", said.stderr);
+        return;
+    }
+    let said = said.failure(1);
+    assert!(said.stdout.contains("user.max_user_namespaces=15000"), "{}", said.stdout);
+}

@@ -92,11 +92,14 @@ fn a_whole_build_needs_neither_root_nor_a_registry() {
         Some(&*format!("tags = [{:?}]", app.to_str().unwrap()))
     );
     let (image, _) = find(&app);
-    assert_eq!(image.layers().len(), 3 + 4);
+    // A layer of the buildpack, SBOM files, the app, the launcher, its config.
+    assert_eq!(image.layers().len(), 3 + 5);
     let committed = fs::read_dir(place.path("cache/committed")).unwrap().count();
     assert_eq!(committed, 2, "the metadata and a tar");
 
-    fs::remove_dir_all(place.path("layers/a")).unwrap();
+    for name in ["a", "config", "sbom"] {
+        fs::remove_dir_all(place.path("layers").join(name)).unwrap();
+    }
     let (code, output) = create(&place, &[]).unwrap();
     assert_eq!(code, Some(0), "{output}");
     for line in ["Restoring data for \"a:kept\" from cache", "n = 1", "Reusing layer 'a:kept'", "Reusing cache layer"] {

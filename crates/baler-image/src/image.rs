@@ -23,6 +23,8 @@ pub enum Place {
     Store,
     /// An OCI layout directory.
     Layout(PathBuf),
+    /// A registry: its host, with the port if it has one of its own.
+    Registry(String),
 }
 
 impl std::fmt::Display for Place {
@@ -30,6 +32,7 @@ impl std::fmt::Display for Place {
         match self {
             Self::Store => formatter.write_str("the local store"),
             Self::Layout(path) => write!(formatter, "the OCI layout {}", path.display()),
+            Self::Registry(host) => write!(formatter, "the registry {host}"),
         }
     }
 }
@@ -96,6 +99,12 @@ impl ResolvedImage {
     /// The name as it was given.
     pub fn name(&self) -> &ImageName {
         &self.name
+    }
+
+    /// The same image under the name that it was first asked for by, where it was found again by its digest.
+    #[must_use]
+    pub fn named(self, name: ImageName) -> Self {
+        Self { name, ..self }
     }
 
     /// The digest of the index that the image was chosen from, if there was one.

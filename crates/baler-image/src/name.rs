@@ -24,6 +24,11 @@ pub enum Target {
 }
 
 impl ImageName {
+    /// A name that is written as `given` and points at `target`.
+    pub fn new(given: impl Into<String>, target: Target) -> Self {
+        Self { given: given.into(), target }
+    }
+
     /// The text as it was given.
     pub fn given(&self) -> &str {
         &self.given

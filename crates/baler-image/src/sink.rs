@@ -1,6 +1,8 @@
 //! Where images are written to: the trait that the local store, layouts and registries implement.
 
+use std::error::Error;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::image::{Place, ResolvedImage};
@@ -47,4 +49,16 @@ pub enum SinkError {
     MissingBlob { place: Place, name: ImageName, digest: Digest },
     #[error("{place} cannot hold an image of the name '{name}'")]
     WrongName { place: Place, name: ImageName },
+    #[error("{place} refused to be written to")]
+    Refused { place: Place, source: Box<dyn Error + Send + Sync> },
+    #[error("could not reach {place}")]
+    Unreachable { place: Place, source: Box<dyn Error + Send + Sync> },
+    #[error("{place} limits the rate of requests")]
+    RateLimited { place: Place, retry_after: Option<Duration>, source: Box<dyn Error + Send + Sync> },
+    /// What was sent is lost; the blob must be sent again from its beginning.
+    #[error("{place} forgot an upload after {sent} bytes")]
+    LostUpload { place: Place, sent: u64 },
+    /// The place answered, but did not take what it was given.
+    #[error("{place} could not take what it was sent")]
+    Failed { place: Place, source: Box<dyn Error + Send + Sync> },
 }

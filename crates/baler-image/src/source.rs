@@ -1,6 +1,8 @@
 //! Where images are read from: the trait that the local store, layouts, registries and daemons implement.
 
+use std::error::Error;
 use std::io::Read;
+use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::image::Place;
@@ -45,7 +47,21 @@ pub enum SourceError {
     #[error("could not read from {place}")]
     Read { place: Place, source: std::io::Error },
     #[error("{place} is not an OCI layout")]
-    NotALayout { place: Place, source: Box<dyn std::error::Error + Send + Sync> },
+    NotALayout { place: Place, source: Box<dyn Error + Send + Sync> },
     #[error("{place} holds several images: {}", names.join(", "))]
     Ambiguous { place: Place, names: Vec<String> },
+    #[error("{place} was not asked for '{name}': this view of it is of another repository")]
+    WrongName { place: Place, name: ImageName },
+    /// The place knows who asks, or that nobody is logged in, and says no. It does not say whether there is an image.
+    #[error("{place} refused to be read")]
+    Refused { place: Place, source: Box<dyn Error + Send + Sync> },
+    #[error("could not reach {place}")]
+    Unreachable { place: Place, source: Box<dyn Error + Send + Sync> },
+    #[error("{place} limits the rate of requests")]
+    RateLimited { place: Place, retry_after: Option<Duration>, source: Box<dyn Error + Send + Sync> },
+    #[error("{place} ended blob {digest} after {received} of {size} bytes")]
+    Truncated { place: Place, digest: Digest, received: u64, size: u64, source: Option<Box<dyn Error + Send + Sync>> },
+    /// The place answered, but not with what was asked for.
+    #[error("{place} could not answer")]
+    Failed { place: Place, source: Box<dyn Error + Send + Sync> },
 }

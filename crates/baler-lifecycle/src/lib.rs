@@ -21,9 +21,11 @@ pub mod mounted;
 mod parallel;
 pub mod platform_env;
 pub mod program;
+pub mod rebase;
 pub mod restore;
 pub mod target;
 pub mod toml_file;
+pub mod version;
 
 pub use extract::ExtractError;
 pub use files::FileError;

@@ -1,16 +1,6 @@
 //! Versions that stand in labels.
 
+pub use baler_lifecycle::version::{COMMIT, REFERENCE_LIFECYCLE, REPOSITORY};
+
 /// Baler's own version.
 pub const BALER: &str = env!("CARGO_PKG_VERSION");
-
-/// The version of the reference lifecycle that ours equals. Labels have it, since platforms choose by that number.
-pub const REFERENCE_LIFECYCLE: &str = "0.21.17";
-
-/// Where the source is.
-pub const REPOSITORY: &str = "github.com/baler/baler";
-
-/// The commit that the program was built from; empty where it is not known.
-pub const COMMIT: &str = match option_env!("BALER_COMMIT") {
-    Some(commit) => commit,
-    None => "",
-};

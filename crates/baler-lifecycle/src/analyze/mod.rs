@@ -12,7 +12,7 @@ use baler_cnb::features::PlatformFeatures;
 use baler_cnb::labels::{LIFECYCLE_METADATA, LifecycleMetadata};
 use baler_image::{ResolvedImage, Source};
 
-pub use reference::pinned_reference;
+pub use reference::{pinned_reference, target_of};
 
 use crate::log::Log;
 use crate::mounted::{BuildUser, MountedDirectory};
@@ -56,6 +56,14 @@ pub enum AnalyzeError {
 }
 
 impl Analysis {
+    /// What an earlier phase found, read from analyzed.toml and found again.
+    pub fn from_analyzed(analyzed: &Analyzed, previous: Option<ResolvedImage>, run_image: ResolvedImage) -> Self {
+        let metadata = &analyzed.metadata;
+        let previous = previous.map(|image| Previous { image, metadata: metadata.clone() });
+        let target = analyzed.run_image.as_ref().and_then(|run_image| run_image.target.clone());
+        Self { previous, run_image, target }
+    }
+
     /// As analyzed.toml.
     pub fn to_analyzed(&self) -> Analyzed {
         let reference = self.previous.as_ref().map(|previous| pinned_reference(&previous.image)).unwrap_or_default();
@@ -83,7 +91,7 @@ impl Analysis {
 /// finds them.
 pub fn analyze(inputs: AnalyzeInputs<'_>, log: &dyn Log) -> Result<Analysis, AnalyzeError> {
     let features = PlatformFeatures::for_api(inputs.platform_api);
-    let target = if features.targets { Some(reference::target_of(&inputs.run_image)?) } else { None };
+    let target = if features.targets { Some(target_of(&inputs.run_image)?) } else { None };
     let previous = inputs.previous.and_then(|(image, source)| {
         let metadata = read_label(&image, log)?;
         if features.sbom_layers && !inputs.skip_layers {

@@ -17,7 +17,7 @@ pub fn pinned_reference(image: &ResolvedImage) -> String {
 }
 
 /// What `image` is for, by its config and labels.
-pub(super) fn target_of(image: &ResolvedImage) -> Result<TargetMetadata, AnalyzeError> {
+pub fn target_of(image: &ResolvedImage) -> Result<TargetMetadata, AnalyzeError> {
     let config = image.config();
     if config.os.is_empty() {
         return Err(AnalyzeError::NoOperatingSystem);

@@ -1,12 +1,128 @@
 //! Where cached layers are between builds (lifecycle, "Caches").
 //!
-//! There is one kind: [`TreeCache`], in Baler's own store. It needs no trait yet; what restore and export ask of a cache
-//! is its crate-visible part.
+//! | cache | where | in which form |
+//! |---|---|---|
+//! | [`TreeCache`] | Baler's own store | live trees beside compressed blobs |
+//! | [`VolumeCache`] | a directory that other lifecycles use too | tars, by diffID |
+//! | [`ImageCache`] | an image in a registry | its layers |
+//!
+//! [`Cache`] is what restore and export ask of them.
 
+mod image_cache;
 mod record;
 mod tree_cache;
+mod volume_cache;
 
-pub use tree_cache::{BlobStore, CacheError, TreeCache};
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::PathBuf;
 
-pub(crate) use record::CachedBlob;
-pub(crate) use tree_cache::{CacheUpdate, CachedLayer};
+use baler_cnb::labels::{BuildpackLayers, CacheMetadata};
+use baler_image::{Digest, Sink, SinkError, Source, SourceError};
+use baler_layer::move_tree::MoveTreeError;
+use baler_layer::stat_manifest::StatManifestError;
+
+pub use image_cache::{ImageCache, ImageCachePlace};
+pub use record::CachedBlob;
+pub use tree_cache::{BlobStore, TreeCache};
+pub use volume_cache::{StagedTar, VolumeCache};
+
+pub(crate) use tree_cache::CachedLayer;
+
+use crate::files::FileError;
+
+/// A cache during one build. What is written to it becomes its content with [`Cache::commit`], all at once.
+pub trait Cache: Sync {
+    /// Whether an earlier build left anything.
+    fn exists(&self) -> bool;
+
+    /// Which layers there are.
+    fn metadata(&self) -> &CacheMetadata;
+
+    /// The tar of layer `diff_id`, compressed or not. The reader has to check the diffID.
+    fn read(&self, diff_id: &Digest) -> Result<Box<dyn Read + Send>, CacheError>;
+
+    /// What is known of the compressed bytes of layer `diff_id`, if the cache knows how its tar was made.
+    fn blob(&self, diff_id: &Digest) -> Option<&CachedBlob> {
+        let _ = diff_id;
+        None
+    }
+
+    /// Whether layer `diff_id` is there in a form that the cache can go on using.
+    fn holds(&self, diff_id: &str) -> bool {
+        let _ = diff_id;
+        false
+    }
+
+    /// Where its compressed layers are read from.
+    fn source(&self) -> Option<&dyn Source> {
+        None
+    }
+
+    /// Where compressed layers are written to; `None`: the cache takes tars.
+    fn sink(&self) -> Option<&dyn Sink> {
+        None
+    }
+
+    /// Begins a tar, for a cache that takes tars.
+    fn begin_tar(&self) -> Result<Option<StagedTar>, CacheError> {
+        Ok(None)
+    }
+
+    /// The cache that keeps live trees, if this is one.
+    fn trees(&self) -> Option<&TreeCache<'_>> {
+        None
+    }
+
+    /// Makes `update` what the cache holds.
+    fn commit(&self, update: CacheUpdate) -> Result<(), CacheError>;
+}
+
+/// What the cache is to hold after a build.
+#[derive(Default)]
+pub struct CacheUpdate {
+    pub metadata: CacheMetadata,
+    /// The compressed bytes of each layer, by diffID; empty for a cache of tars.
+    pub blobs: BTreeMap<Digest, CachedBlob>,
+}
+
+/// The diffIDs that the metadata names, in the order of the group, SBOM files last.
+fn diff_ids(metadata: &CacheMetadata) -> Vec<Digest> {
+    let layers = |buildpack: &BuildpackLayers| buildpack.layers.values().map(|layer| layer.sha.clone()).collect();
+    let shas = metadata.buildpacks.iter().flat_map::<Vec<String>, _>(layers);
+    let mut found = Vec::new();
+    for diff_id in shas.chain([metadata.sbom.sha.clone()]).filter_map(|sha| sha.parse().ok()) {
+        if !found.contains(&diff_id) {
+            found.push(diff_id);
+        }
+    }
+    found
+}
+
+/// Why the cache could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CacheError {
+    #[error("could not use the cache")]
+    File(#[source] FileError),
+    #[error("could not lock the cache {}", path.display())]
+    Lock { path: PathBuf, source: io::Error },
+    #[error("could not move a layer out of or into the cache")]
+    Move(#[source] MoveTreeError),
+    #[error("could not compare a layer with what the cache knows of it")]
+    Manifest(#[source] StatManifestError),
+    #[error("the cache has no data for layer {diff_id}")]
+    NoBlob { diff_id: Digest },
+    #[error("could not read layer {diff_id} from the cache")]
+    Blob { diff_id: Digest, source: SourceError },
+    #[error("could not encode the cache's metadata")]
+    Encode(#[source] serde_json::Error),
+    #[error("there is no cache directory {}", path.display())]
+    NoDirectory { path: PathBuf },
+    #[error("could not replace the cache {}", path.display())]
+    Replace { path: PathBuf, source: io::Error },
+    #[error("could not write the tar of a layer into the cache")]
+    Tar { source: io::Error },
+    #[error("could not store the cache image")]
+    Store(#[source] SinkError),
+}

@@ -18,12 +18,12 @@ pub(crate) struct BlobRecords {
 
 /// The data of one layer: a gzip-compressed tar in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct CachedBlob {
-    pub(crate) digest: Digest,
-    pub(crate) size: u64,
+pub struct CachedBlob {
+    pub digest: Digest,
+    pub size: u64,
     /// Everything about the tar that is not in the layer's directory: paths, owners, modes above it. Where this
     /// differs, the same directory gives another tar.
-    pub(crate) frame: String,
+    pub frame: String,
 }
 
 impl Default for BlobRecords {

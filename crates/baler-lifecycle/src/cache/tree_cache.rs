@@ -20,11 +20,12 @@ use std::path::{Path, PathBuf};
 
 use baler_cnb::labels::{CacheMetadata, encode};
 use baler_image::media_type::OCI_LAYER_GZIP;
-use baler_image::{Descriptor, Digest, Sink, Source, SourceError};
-use baler_layer::move_tree::{MoveTreeError, move_tree};
-use baler_layer::stat_manifest::{Comparison, StatManifest, StatManifestError};
+use baler_image::{Descriptor, Digest, Sink, Source};
+use baler_layer::move_tree::move_tree;
+use baler_layer::stat_manifest::{Comparison, StatManifest};
 
 use super::record::{BlobRecords, CachedBlob};
+use super::{Cache, CacheError, CacheUpdate};
 use crate::files::{FileError, read_optional, remove_tree, write_file};
 use crate::layers_directory::LayerId;
 
@@ -62,26 +63,6 @@ pub struct TreeCache<'a> {
     records: BlobRecords,
 }
 
-/// Why the cache could not be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CacheError {
-    #[error("could not use the cache")]
-    File(#[source] FileError),
-    #[error("could not lock the cache {}", path.display())]
-    Lock { path: PathBuf, source: io::Error },
-    #[error("could not move a layer out of or into the cache")]
-    Move(#[source] MoveTreeError),
-    #[error("could not compare a layer with what the cache knows of it")]
-    Manifest(#[source] StatManifestError),
-    #[error("the cache has no data of layer {diff_id}")]
-    NoBlob { diff_id: Digest },
-    #[error("could not read layer {diff_id} from the cache")]
-    Blob { diff_id: Digest, source: SourceError },
-    #[error("could not write the metadata of the cache")]
-    Encode(#[source] serde_json::Error),
-}
-
 /// A layer that goes into the cache.
 pub(crate) struct CachedLayer<'a> {
     pub(crate) id: &'a LayerId,
@@ -89,13 +70,6 @@ pub(crate) struct CachedLayer<'a> {
     /// The live tree; it is moved.
     pub(crate) tree: &'a Path,
     pub(crate) manifest: &'a StatManifest,
-}
-
-/// What the cache shall hold from now on.
-#[derive(Default)]
-pub(crate) struct CacheUpdate {
-    pub(crate) metadata: CacheMetadata,
-    pub(crate) blobs: std::collections::BTreeMap<Digest, CachedBlob>,
 }
 
 impl<'a> TreeCache<'a> {
@@ -121,31 +95,6 @@ impl<'a> TreeCache<'a> {
             remove_tree(&directory.join(part)).map_err(CacheError::File)?;
         }
         Ok(())
-    }
-
-    /// Whether an earlier build left anything.
-    pub fn exists(&self) -> bool {
-        self.exists
-    }
-
-    pub(crate) fn metadata(&self) -> &CacheMetadata {
-        &self.metadata
-    }
-
-    pub(crate) fn blobs(&self) -> &'a dyn BlobStore {
-        self.blobs
-    }
-
-    /// What is known of the data of layer `diff_id`.
-    pub(crate) fn blob(&self, diff_id: &Digest) -> Option<&CachedBlob> {
-        self.records.blobs.get(diff_id)
-    }
-
-    /// The compressed bytes of layer `diff_id`.
-    pub(crate) fn read_blob(&self, diff_id: &Digest) -> Result<Box<dyn Read + Send>, CacheError> {
-        let blob = self.blob(diff_id).ok_or_else(|| CacheError::NoBlob { diff_id: diff_id.clone() })?;
-        let descriptor = Descriptor::new(OCI_LAYER_GZIP, blob.size, blob.digest.clone());
-        self.blobs.blob(&descriptor).map_err(|source| CacheError::Blob { diff_id: diff_id.clone(), source })
     }
 
     /// Moves the live tree of a layer to `target`, if there is one, it is still that of `diff_id`, and it belongs to the
@@ -185,25 +134,6 @@ impl<'a> TreeCache<'a> {
         create_parent(&target)?;
         remove_tree(&target).map_err(CacheError::File)?;
         move_tree(tree, &target).map_err(CacheError::Move)
-    }
-
-    /// Makes `update` what the cache holds, and removes what it no longer refers to.
-    pub(crate) fn commit(&self, update: CacheUpdate) -> Result<(), CacheError> {
-        fs_err::create_dir_all(&self.directory)
-            .map_err(FileError::because("create directory", &self.directory))
-            .map_err(CacheError::File)?;
-        let _lock = lock(&self.directory)?;
-        let metadata = encode(&update.metadata).map_err(CacheError::Encode)?;
-        let records = BlobRecords::new(update.blobs);
-        // Records of old and new metadata, until the new metadata is there.
-        let mut both = records.clone();
-        both.blobs.extend(self.records.blobs.clone());
-        self.write(ROOTS, &both.roots())?;
-        self.write(BLOBS, &both.to_json())?;
-        self.write(METADATA, &metadata)?;
-        self.write(BLOBS, &records.to_json())?;
-        self.write(ROOTS, &records.roots())?;
-        self.remove_unused(&update.metadata)
     }
 
     fn write(&self, name: &str, text: &str) -> Result<(), CacheError> {
@@ -259,6 +189,57 @@ fn lock_to_read(directory: &Path) -> Result<Option<std::fs::File>, CacheError> {
         Err(error) => Err(error),
     };
     attempt().map_err(|source| CacheError::Lock { path: path.clone(), source })
+}
+
+impl Cache for TreeCache<'_> {
+    fn exists(&self) -> bool {
+        self.exists
+    }
+
+    fn metadata(&self) -> &CacheMetadata {
+        &self.metadata
+    }
+
+    fn read(&self, diff_id: &Digest) -> Result<Box<dyn Read + Send>, CacheError> {
+        let blob = self.blob(diff_id).ok_or_else(|| CacheError::NoBlob { diff_id: diff_id.clone() })?;
+        let descriptor = Descriptor::new(OCI_LAYER_GZIP, blob.size, blob.digest.clone());
+        self.blobs.blob(&descriptor).map_err(|source| CacheError::Blob { diff_id: diff_id.clone(), source })
+    }
+
+    fn blob(&self, diff_id: &Digest) -> Option<&CachedBlob> {
+        self.records.blobs.get(diff_id)
+    }
+
+    fn source(&self) -> Option<&dyn Source> {
+        Some(self.blobs.as_source())
+    }
+
+    fn sink(&self) -> Option<&dyn Sink> {
+        Some(self.blobs.as_sink())
+    }
+
+    fn trees(&self) -> Option<&TreeCache<'_>> {
+        Some(self)
+    }
+
+    /// Makes `update` what the cache holds, and removes what it no longer refers to.
+    fn commit(&self, update: CacheUpdate) -> Result<(), CacheError> {
+        fs_err::create_dir_all(&self.directory)
+            .map_err(FileError::because("create directory", &self.directory))
+            .map_err(CacheError::File)?;
+        let _lock = lock(&self.directory)?;
+        let metadata = encode(&update.metadata).map_err(CacheError::Encode)?;
+        let records = BlobRecords::new(update.blobs);
+        // Records of old and new metadata, until the new metadata is there.
+        let mut both = records.clone();
+        both.blobs.extend(self.records.blobs.clone());
+        self.write(ROOTS, &both.roots())?;
+        self.write(BLOBS, &both.to_json())?;
+        self.write(METADATA, &metadata)?;
+        self.write(BLOBS, &records.to_json())?;
+        self.write(ROOTS, &records.roots())?;
+        self.remove_unused(&update.metadata)
+    }
 }
 
 fn create_parent(path: &Path) -> Result<(), CacheError> {

@@ -2,11 +2,14 @@
 
 use std::io;
 
-use baler_image::{Descriptor, ImageName, Parts, ResolvedImage, Sink, SinkError, Source};
+use baler_image::{
+    Descriptor, Document, ImageConfig, ImageName, Manifest, Parts, Platform, ResolvedImage, Sink, SinkError, Source,
+};
 
 use super::pack::Packed;
-use super::plan::{ExportPlan, PlannedLayer};
+use super::plan::PlannedLayer;
 use super::{ExportError, ExportPlaces, LayerOutcome};
+use crate::cache::Cache;
 use crate::error_text::chain;
 use crate::log::Log;
 
@@ -22,17 +25,17 @@ pub(crate) fn store_layer(
     let descriptor = &planned.layer.descriptor;
     let failed = |source| ExportError::StoreLayer { what: planned.what.clone(), source };
     let is_reused = planned.outcome == LayerOutcome::Reused;
-    let pending = packed.and_then(|packed| packed.pending.take().map(|pending| (pending, &*packed)));
-    let has_bytes = pending.is_some();
-    if let Some((pending, packed)) = pending {
-        pending.commit((&packed.digest, packed.size), !is_reused, in_cache).map_err(failed)?;
+    let mut has_bytes = false;
+    if let Some(Packed { digest, size, pending: Some(pending), .. }) = packed {
+        has_bytes = true;
+        pending.commit_image((digest, *size), !is_reused, in_cache).map_err(failed)?;
     }
     if is_reused {
         copy_blob(places.sink, places.previous, descriptor)
     } else if has_bytes {
         Ok(())
     } else {
-        copy_blob(places.sink, places.cache.map(|cache| cache.blobs().as_source()), descriptor)
+        copy_blob(places.sink, places.cache.and_then(Cache::source), descriptor)
     }
 }
 
@@ -40,15 +43,24 @@ pub(crate) fn store_layer(
 pub(crate) fn store_base(places: &ExportPlaces<'_>, run_image: &ResolvedImage) -> Result<(), ExportError> {
     for layer in run_image.layers() {
         // Layers that may not be distributed stay where they are.
-        if !layer.descriptor.media_type.contains("nondistributable") && !layer.descriptor.media_type.contains("foreign")
-        {
+        if !is_foreign(&layer.descriptor) {
             copy_blob(places.sink, Some(places.run_image), &layer.descriptor)?;
         }
     }
     Ok(())
 }
 
-fn copy_blob(sink: &dyn Sink, source: Option<&dyn Source>, descriptor: &Descriptor) -> Result<(), ExportError> {
+/// Whether a layer may not be distributed.
+pub(crate) fn is_foreign(layer: &Descriptor) -> bool {
+    layer.media_type.contains("nondistributable") || layer.media_type.contains("foreign")
+}
+
+/// Copies a blob that the sink lacks.
+pub(crate) fn copy_blob(
+    sink: &dyn Sink,
+    source: Option<&dyn Source>,
+    descriptor: &Descriptor,
+) -> Result<(), ExportError> {
     let digest = &descriptor.digest;
     if sink.has_blob(digest).map_err(ExportError::StoreImage)? {
         return Ok(());
@@ -64,31 +76,37 @@ fn copy_blob(sink: &dyn Sink, source: Option<&dyn Source>, descriptor: &Descript
     writer.commit(digest, descriptor.size).map_err(ExportError::StoreImage)
 }
 
+/// An image whose layers are stored, and which is to get its names.
+pub(crate) struct NewImage {
+    pub(crate) config: Document<ImageConfig>,
+    pub(crate) manifest: Document<Manifest>,
+    pub(crate) platform: Platform,
+}
+
 /// Stores config and manifest, and gives the image all its names. The first name is the image's own.
 pub(crate) fn store_image(
     sink: &dyn Sink,
-    plan: ExportPlan,
-    run_image: &ResolvedImage,
+    new: NewImage,
     names: &[ImageName],
     log: &dyn Log,
 ) -> Result<ResolvedImage, ExportError> {
     let first = names.first().ok_or(ExportError::NoName)?;
     log.info(&format!("Saving {first}..."));
-    let config = &plan.manifest.value.config;
-    put_bytes(sink, config, &plan.config.raw).map_err(ExportError::StoreImage)?;
-    let media_type = plan.manifest.value.media_type.clone().unwrap_or_default();
-    let descriptor = Descriptor::of(&media_type, &plan.manifest.raw);
-    put_names(sink, &descriptor, &plan.manifest.raw, names, log)?;
+    let config = &new.manifest.value.config;
+    put_bytes(sink, config, &new.config.raw).map_err(ExportError::StoreImage)?;
+    let media_type = new.manifest.value.media_type.clone().unwrap_or_default();
+    let descriptor = Descriptor::of(&media_type, &new.manifest.raw);
+    put_names(sink, &descriptor, &new.manifest.raw, names, log)?;
     log.debug(&format!("*** Digest: {}", descriptor.digest));
     log.debug(&format!("*** Manifest Size: {}", descriptor.size));
     let parts = Parts {
         name: first.clone(),
         index_digest: None,
         digest: descriptor.digest,
-        platform: run_image.platform().clone(),
+        platform: new.platform,
         place: sink.place(),
-        manifest: plan.manifest,
-        config: plan.config,
+        manifest: new.manifest,
+        config: new.config,
     };
     ResolvedImage::from_parts(parts).map_err(ExportError::Inconsistent)
 }

@@ -6,7 +6,7 @@ use super::pack::{PackResult, Packed};
 use super::piece::{Piece, Role};
 use super::plan::layer_metadata;
 use super::{ExportInputs, LayerOutcome, LayerReport};
-use crate::cache::{CacheUpdate, CachedBlob, CachedLayer, TreeCache};
+use crate::cache::{Cache, CacheUpdate, CachedBlob, CachedLayer};
 use crate::error_text::chain;
 use crate::layers_directory::LayerId;
 use crate::log::Log;
@@ -14,7 +14,7 @@ use crate::log::Log;
 /// Brings the cache up to date and reports its layers.
 pub(crate) fn export_cache(
     inputs: &ExportInputs<'_>,
-    cache: &TreeCache<'_>,
+    cache: &dyn Cache,
     layers: Vec<(&Piece<'_>, PackResult)>,
     log: &dyn Log,
 ) -> Vec<LayerReport> {
@@ -39,7 +39,7 @@ pub(crate) fn export_cache(
 }
 
 struct CacheExport<'a> {
-    cache: &'a TreeCache<'a>,
+    cache: &'a dyn Cache,
     log: &'a dyn Log,
     update: CacheUpdate,
     reports: Vec<LayerReport>,
@@ -63,21 +63,19 @@ impl CacheExport<'_> {
     }
 
     fn add_packed(&mut self, piece: &Piece<'_>, mut packed: Packed) -> Result<(), Box<dyn std::error::Error>> {
-        if let Some(pending) = packed.pending.take() {
-            pending.commit((&packed.digest, packed.size), false, true)?;
-        }
+        packed.commit_cache()?;
         let sha = packed.diff_id.to_string();
         let is_reused = remembered(self.cache.metadata(), &piece.role) == Some(&sha);
         let outcome = if is_reused { LayerOutcome::Reused } else { LayerOutcome::Added };
         let verb = if is_reused { "Reusing" } else { "Adding" };
         self.log.info(&format!("{verb} cache layer '{}'", piece.what));
         self.log.debug(&format!("Layer '{}' SHA: {sha}", piece.what));
-        if let (Role::Buildpack(id), Some(manifest), Some(directory)) =
-            (&piece.role, &packed.manifest, piece.content.directory())
+        if let (Role::Buildpack(id), Some(manifest), Some(directory), Some(trees)) =
+            (&piece.role, &packed.manifest, piece.content.directory(), self.cache.trees())
         {
             // Without its tree the layer is made from its blob.
             let layer = CachedLayer { id, diff_id: &packed.diff_id, tree: &directory.root, manifest };
-            if let Err(error) = self.cache.put(&layer) {
+            if let Err(error) = trees.put(&layer) {
                 self.log.debug(&format!("Not keeping the tree of layer '{}': {}", piece.what, chain(&error)));
             }
         }
@@ -102,7 +100,8 @@ impl CacheExport<'_> {
     }
 }
 
-fn remembered<'a>(metadata: &'a CacheMetadata, role: &Role) -> Option<&'a String> {
+/// The diffID that the cache's metadata has for a role.
+pub(crate) fn remembered<'a>(metadata: &'a CacheMetadata, role: &Role) -> Option<&'a String> {
     match role {
         Role::Buildpack(id) => {
             let buildpack = metadata.buildpacks.iter().find(|buildpack| buildpack.key == id.buildpack)?;

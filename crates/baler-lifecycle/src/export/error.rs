@@ -6,6 +6,7 @@ use baler_image::{Digest, ImageName, LayerCountMismatch, SinkError, SourceError}
 use baler_layer::stat_manifest::StatManifestError;
 use baler_layer::tar::TarError;
 
+use crate::cache::CacheError;
 use crate::files::FileError;
 use crate::layers_directory::{LayerId, LayersDirectoryError};
 
@@ -72,6 +73,8 @@ pub enum LayerError {
     Tar(#[from] TarError),
     #[error(transparent)]
     Sink(#[from] SinkError),
+    #[error(transparent)]
+    Cache(#[from] CacheError),
     #[error(transparent)]
     Manifest(#[from] StatManifestError),
 }

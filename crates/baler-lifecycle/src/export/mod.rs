@@ -13,7 +13,7 @@
 //! that does not exist.
 
 mod announce;
-mod apply;
+pub(crate) mod apply;
 mod cache;
 mod config;
 mod content;
@@ -24,7 +24,7 @@ mod pack;
 mod pending;
 mod piece;
 mod pieces;
-mod plan;
+pub(crate) mod plan;
 mod run;
 mod run_image;
 mod sboms;
@@ -40,11 +40,13 @@ use baler_cnb::report::Report;
 use baler_cnb::run::{RunFile, StackFile};
 use baler_image::{Digest, ImageName, ResolvedImage, Sink, Source};
 
+pub(crate) use apply::is_foreign;
 pub use error::{ExportError, LayerError};
 pub use run::export;
+pub(crate) use run::image_report;
 
 use crate::analyze::Analysis;
-use crate::cache::TreeCache;
+use crate::cache::Cache;
 use crate::mounted::{BuildUser, MountedDirectory};
 use crate::restore::Restoration;
 
@@ -116,7 +118,7 @@ pub struct ExportPlaces<'a> {
     pub run_image: &'a dyn Source,
     /// Has the blobs of the previous image.
     pub previous: Option<&'a dyn Source>,
-    pub cache: Option<&'a TreeCache<'a>>,
+    pub cache: Option<&'a dyn Cache>,
 }
 
 /// What export wrote.

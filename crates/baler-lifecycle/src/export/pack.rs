@@ -3,26 +3,31 @@
 //! A layer that restore brought and the build left alone is not read: its stat manifest says so, and everything that
 //! is not in the directory (owners, paths, modes above) is as it was. The bytes depend on neither threads nor order.
 
+use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use baler_image::{Digest, Sink};
-use baler_layer::sink::{Compressed, compress};
+use baler_layer::sink::{Compressed, compress, hash_only};
 use baler_layer::stat_manifest::{Comparison, StatManifest};
 
+use super::cache::remembered;
 use super::content::{frame, is_large, write_tar};
 use super::error::LayerError;
 use super::pending::Pending;
 use super::piece::{Piece, Role};
-use crate::cache::TreeCache;
+use super::plan::{remembers, reusable};
+use crate::analyze::Analysis;
+use crate::cache::Cache;
 use crate::parallel;
 use crate::restore::{Restoration, RestoredLayer};
 
 /// Where blobs go and what is known already.
 pub(crate) struct Packer<'a> {
     pub(crate) sink: &'a dyn Sink,
-    pub(crate) cache: Option<&'a TreeCache<'a>>,
+    pub(crate) cache: Option<&'a dyn Cache>,
     pub(crate) restoration: &'a Restoration,
+    pub(crate) analysis: &'a Analysis,
     pub(crate) threads: NonZeroUsize,
     /// Told of each piece that is done, from any thread.
     pub(crate) done: &'a (dyn Fn(usize, &PackResult) + Sync),
@@ -101,7 +106,7 @@ impl Packer<'_> {
         let blob = cache.blob(diff_id)?;
         let is_same = blob.frame == frame(directory)
             && matches!(manifest.compare(&directory.root), Ok(Comparison::Unchanged))
-            && matches!(cache.blobs().has_blob(&blob.digest), Ok(true));
+            && cache.sink().is_some_and(|sink| matches!(sink.has_blob(&blob.digest), Ok(true)));
         is_same.then(|| Packed {
             diff_id: diff_id.clone(),
             digest: blob.digest.clone(),
@@ -126,12 +131,15 @@ impl Packer<'_> {
         }
         let started = Instant::now();
         let directory = piece.content.directory();
+        if let Some(packed) = self.same_as_before(piece)? {
+            return Ok(Some(packed));
+        }
         // Before the files are read: what changes while they are is noticed by the next build.
-        let kept = directory.filter(|_| piece.in_cache && matches!(piece.role, Role::Buildpack(_)));
+        let keeps_trees = piece.in_cache && self.cache.is_some_and(|cache| cache.trees().is_some());
+        let kept = directory.filter(|_| keeps_trees && matches!(piece.role, Role::Buildpack(_)));
         let manifest = kept.map(|directory| StatManifest::take(&directory.root)).transpose()?;
         let mut pending = self.begin(piece)?;
-        let compressed: Compressed =
-            compress(threads, &mut pending, |output| write_tar(&piece.content, output)).map_err(LayerError::Tar)?;
+        let compressed = write(piece, threads, &mut pending)?;
         Ok(Some(Packed {
             diff_id: compressed.diff_id,
             digest: compressed.digest,
@@ -144,12 +152,88 @@ impl Packer<'_> {
         }))
     }
 
+    /// The piece as the previous image has it, and the cache where it goes there too. Where both remember it, it is
+    /// hashed first: most often nothing has to be compressed and sent.
+    fn same_as_before(&self, piece: &Piece<'_>) -> Result<Option<Packed>, LayerError> {
+        let started = Instant::now();
+        let cache = self.cache.filter(|_| piece.in_cache);
+        let cached = cache.and_then(|cache| remembered(cache.metadata(), &piece.role));
+        let is_in_cache =
+            cache.is_none_or(|cache| cache.sink().is_none() || cached.is_some_and(|sha| cache.holds(sha)));
+        let has_trees = self.cache.is_some_and(|cache| cache.trees().is_some());
+        if has_trees || !piece.in_image || !is_in_cache || !remembers(self.analysis, &piece.role) {
+            return Ok(None);
+        }
+        let tar = cache.map(Cache::begin_tar).transpose()?.flatten();
+        let mut pending = Pending { image: None, cache: None, tar, is_shared: false };
+        let diff_id = write(piece, NonZeroUsize::MIN, &mut pending)?.diff_id;
+        let is_cached =
+            cache.is_none_or(|cache| cache.sink().is_none() || cached.is_some_and(|sha| *sha == diff_id.to_string()));
+        let layer = reusable(self.analysis, &piece.role, &diff_id.to_string()).filter(|_| is_cached);
+        Ok(layer.map(|layer| Packed {
+            diff_id,
+            digest: layer.descriptor.digest.clone(),
+            size: layer.descriptor.size,
+            frame: piece.content.directory().map(frame).unwrap_or_default(),
+            manifest: None,
+            pending: Some(pending),
+            was_read: true,
+            duration: started.elapsed(),
+        }))
+    }
+
     /// Opens the places that the piece goes to: one where image and cache have their blobs in the same.
     fn begin(&self, piece: &Piece<'_>) -> Result<Pending, LayerError> {
-        let cache = self.cache.filter(|_| piece.in_cache).map(|cache| cache.blobs().as_sink());
-        let shared = piece.in_image && cache.is_some_and(|cache| cache.place() == self.sink.place());
+        let cache = self.cache.filter(|_| piece.in_cache);
+        let tar = cache.map(Cache::begin_tar).transpose()?.flatten();
+        let cache = cache.and_then(Cache::sink);
+        let has_trees = self.cache.is_some_and(|cache| cache.trees().is_some());
+        // Two repositories of one registry are two places.
+        let shared = piece.in_image && has_trees && cache.is_some_and(|cache| cache.place() == self.sink.place());
         let image = if piece.in_image { Some(self.sink.begin_blob()?) } else { None };
         let cache = cache.filter(|_| !shared).map(Sink::begin_blob).transpose()?;
-        Ok(Pending { image, cache, is_shared: shared })
+        Ok(Pending { image, cache, tar, is_shared: shared })
+    }
+}
+
+/// Writes the piece to where it goes: compressed for image and cache, as it is for a cache of tars.
+fn write(piece: &Piece<'_>, threads: NonZeroUsize, pending: &mut Pending) -> Result<Compressed, LayerError> {
+    let mut tar = pending.tar.take();
+    let mut produce = |output: &mut dyn Write| match &mut tar {
+        Some(tar) => write_tar(&piece.content, &mut Tee { first: output, second: tar }),
+        None => write_tar(&piece.content, output),
+    };
+    let compressed = if pending.takes_blobs() {
+        compress(threads, pending, produce)?
+    } else {
+        // There is no blob, and so none that could be asked for by its digest.
+        let hashed = hash_only(&mut produce)?;
+        Compressed {
+            digest: hashed.diff_id.clone(),
+            size: 0,
+            uncompressed_size: hashed.uncompressed_size,
+            diff_id: hashed.diff_id,
+        }
+    };
+    pending.tar = tar;
+    Ok(compressed)
+}
+
+/// Writes to two places.
+struct Tee<'a> {
+    first: &'a mut dyn Write,
+    second: &'a mut dyn Write,
+}
+
+impl Write for Tee<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.first.write_all(bytes)?;
+        self.second.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.first.flush()?;
+        self.second.flush()
     }
 }

@@ -4,30 +4,46 @@ use std::io::{self, Write};
 
 use baler_image::{BlobWriter, Digest, SinkError};
 
+use super::pack::Packed;
+use crate::cache::{CacheError, StagedTar};
+
 /// New bytes in the places that they may be committed to.
 pub(crate) struct Pending {
     pub(super) image: Option<Box<dyn BlobWriter>>,
     pub(super) cache: Option<Box<dyn BlobWriter>>,
+    /// For a cache of tars.
+    pub(super) tar: Option<StagedTar>,
     /// Image and cache have their blobs in one place.
     pub(super) is_shared: bool,
 }
 
 impl Pending {
-    /// Commits what is wanted: for the image, for the cache, for both. The rest is dropped.
-    pub(crate) fn commit(
-        self,
+    /// Whether compressed bytes are wanted by anyone.
+    pub(super) fn takes_blobs(&self) -> bool {
+        self.image.is_some() || self.cache.is_some()
+    }
+
+    /// Commits the bytes to the image's place where they are wanted there; otherwise they are dropped.
+    pub(crate) fn commit_image(
+        &mut self,
         (digest, size): (&Digest, u64),
         for_image: bool,
         for_cache: bool,
     ) -> Result<(), SinkError> {
         let wanted = for_image || (for_cache && self.is_shared);
-        if let Some(writer) = self.image.filter(|_| wanted) {
-            writer.commit(digest, size)?;
+        self.image.take().filter(|_| wanted).map_or(Ok(()), |writer| writer.commit(digest, size))
+    }
+}
+
+impl Packed {
+    /// Commits the bytes to the cache.
+    pub(crate) fn commit_cache(&mut self) -> Result<(), CacheError> {
+        let Some(mut pending) = self.pending.take() else { return Ok(()) };
+        pending.commit_image((&self.digest, self.size), false, true).map_err(CacheError::Store)?;
+        if let Some(writer) = pending.cache {
+            writer.commit(&self.digest, self.size).map_err(CacheError::Store)?;
         }
-        if let Some(writer) = self.cache.filter(|_| for_cache) {
-            writer.commit(digest, size)?;
-        }
-        Ok(())
+        pending.tar.map_or(Ok(()), |tar| tar.commit(&self.diff_id))
     }
 }
 

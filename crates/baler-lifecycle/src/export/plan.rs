@@ -104,7 +104,7 @@ fn descriptor(layer: &Layer) -> Descriptor {
     layer.descriptor.clone()
 }
 
-fn document<T: serde::Serialize>(value: T) -> Document<T> {
+pub(crate) fn document<T: serde::Serialize>(value: T) -> Document<T> {
     let raw = serde_json::to_vec(&value).expect("documents of images are plain data");
     Document { raw, value }
 }
@@ -143,6 +143,11 @@ pub(crate) fn reusable<'a>(analysis: &'a Analysis, role: &Role, diff_id: &str) -
     layers.find(|layer| is_remembered && layer.diff_id.to_string() == diff_id)
 }
 
+/// Whether the previous image has a layer of this role.
+pub(crate) fn remembers(analysis: &Analysis, role: &Role) -> bool {
+    analysis.metadata().is_some_and(|metadata| !remembered(metadata, role).is_empty())
+}
+
 /// The diffIDs that the previous image's label has for a role; several only for the application.
 fn remembered<'a>(metadata: &'a LifecycleMetadata, role: &Role) -> Vec<&'a str> {
     let one = |sha: &'a Sha| vec![sha.sha.as_str()];
@@ -163,7 +168,7 @@ fn remembered<'a>(metadata: &'a LifecycleMetadata, role: &Role) -> Vec<&'a str> 
 }
 
 /// A gzip layer in the family of the base; the previous image may be of the other one.
-fn retyped(descriptor: &Descriptor, family: Family) -> Descriptor {
+pub(crate) fn retyped(descriptor: &Descriptor, family: Family) -> Descriptor {
     let media_type = match descriptor.media_type.as_str() {
         media_type::OCI_LAYER_GZIP | media_type::DOCKER_LAYER_GZIP => family.layer_gzip(),
         other => other,

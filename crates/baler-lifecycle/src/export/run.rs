@@ -4,7 +4,7 @@ use baler_cnb::build::BuildFile;
 use baler_cnb::features::PlatformFeatures;
 use baler_cnb::labels::{BuildpackLayers, StoreLabel};
 use baler_cnb::report::{BuildReport, ImageReport, Report};
-use baler_image::{Place, ResolvedImage};
+use baler_image::{ImageName, Place, ResolvedImage};
 
 use super::announce::Announcer;
 use super::config::ConfigInputs;
@@ -33,6 +33,7 @@ pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Lo
         sink: places.sink,
         cache: places.cache,
         restoration: inputs.restoration,
+        analysis: inputs.analysis,
         threads: inputs.threads,
         done: &|index, result| announcer.known(index, result),
     };
@@ -48,8 +49,15 @@ pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Lo
         Some(process_type) => log.info(&format!("Setting default process type '{process_type}'")),
         None => log.info("no default process type"),
     }
-    let image = apply::store_image(places.sink, plan, &inputs.analysis.run_image, inputs.names, log)?;
-    let report = report(inputs, &image, features)?;
+    let new = apply::NewImage {
+        config: plan.config,
+        manifest: plan.manifest,
+        platform: inputs.analysis.run_image.platform().clone(),
+    };
+    let image = apply::store_image(places.sink, new, inputs.names, log)?;
+    let build = if features.legacy_bom_files { None } else { Some(build_report(inputs)?) };
+    let build = build.filter(|build| !build.bom.is_empty());
+    let report = Report { build, image: image_report(&image, inputs.names) };
     let cached = places.cache.map(|cache| cache::export_cache(inputs, cache, for_cache(inputs, &pieces, results), log));
     Ok(Exported { image, report, layers, cached: cached.unwrap_or_default() })
 }
@@ -183,18 +191,19 @@ fn for_cache<'a, 'b>(
     cached
 }
 
-fn report(inputs: &ExportInputs<'_>, image: &ResolvedImage, features: PlatformFeatures) -> Result<Report, ExportError> {
-    let build = if features.legacy_bom_files { None } else { Some(build_report(inputs)?) };
+/// What report.toml says of an image.
+pub(crate) fn image_report(image: &ResolvedImage, names: &[ImageName]) -> ImageReport {
     let digest = match image.place() {
-        Place::Store | Place::Layout(_) => image.digest().to_string(),
+        Place::Store | Place::Registry(_) => image.digest().to_string(),
+        // As other lifecycles do: the digest is in the index of the layout.
+        Place::Layout(_) => String::new(),
     };
-    let image = ImageReport {
-        tags: inputs.names.iter().map(|name| name.given().to_owned()).collect(),
+    ImageReport {
+        tags: names.iter().map(|name| name.given().to_owned()).collect(),
         image_id: String::new(),
         digest,
         manifest_size: image.manifest().raw.len() as u64,
-    };
-    Ok(Report { build, image })
+    }
 }
 
 /// The bill of materials of the build, Platform API < 0.9.

@@ -29,6 +29,13 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let settings = context.settings;
     settings.refuse_positionals()?;
     refuse_root("build")?;
+    context.watch_signals()?;
+    run_buildpacks(context)
+}
+
+/// Builds, and writes metadata.toml.
+pub(super) fn run_buildpacks(context: &Context<'_>) -> Result<(), Failure> {
+    let settings = context.settings;
     let inputs = inputs(context)?;
     let result: BuildResult = build(&inputs, context.log).map_err(|error| failure(error, context))?;
     let path = inputs.layers_directory.join("config").join("metadata.toml");

@@ -33,16 +33,25 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let settings = context.settings;
     settings.refuse_positionals()?;
     refuse_root("detect")?;
+    context.watch_signals()?;
+    find_group(context).map(drop)
+}
+
+/// Detects, and writes group.toml and plan.toml.
+pub(super) fn find_group(context: &Context<'_>) -> Result<Detection, Failure> {
+    let settings = context.settings;
     let inputs = inputs(context)?;
-    let Detection { group, plan } = detect(&inputs, context.log).map_err(|error| failure(error, context))?;
-    write_toml(&settings.group_path(), &group).map_err(|error| Failure::new(code::FAILED, error))?;
+    let detection = detect(&inputs, context.log).map_err(|error| failure(error, context))?;
+    write_toml(&settings.group_path(), &detection.group).map_err(|error| Failure::new(code::FAILED, error))?;
+    let plan = &detection.plan;
     // A plan without entries is an empty file: platforms check for that.
     let written = if plan.entries.is_empty() {
         write_whole(&settings.plan_path(), b"")
     } else {
-        write_toml(&settings.plan_path(), &plan)
+        write_toml(&settings.plan_path(), plan)
     };
-    written.map_err(|error| Failure::new(code::FAILED, error))
+    written.map_err(|error| Failure::new(code::FAILED, error))?;
+    Ok(detection)
 }
 
 fn inputs(context: &Context<'_>) -> Result<DetectInputs, Failure> {

@@ -31,6 +31,10 @@ pub mod code {
     pub const BUILD: u8 = 52;
     /// Export failed.
     pub const EXPORT: u8 = 62;
+    /// Rebase failed.
+    pub const REBASE: u8 = 72;
+    /// Extend failed.
+    pub const EXTEND: u8 = 102;
 }
 
 /// Why a phase program fails, and with which code.

@@ -23,6 +23,8 @@ pub struct Flag {
     pub description: &'static str,
     /// The first Platform API that has it.
     pub since: ApiVersion,
+    /// The last Platform API that has it, if later ones do not.
+    pub until: Option<ApiVersion>,
 }
 
 /// What a flag takes.
@@ -76,13 +78,24 @@ impl Flag {
     }
 
     const fn new(name: &'static str, kind: FlagKind, description: &'static str) -> Self {
-        Self { name, kind, description, since: ApiVersion::new(0, 7) }
+        Self { name, kind, description, since: ApiVersion::new(0, 7), until: None }
     }
 
     /// The same flag, which Platform APIs before `0.minor` do not have.
     #[must_use]
     pub const fn since(self, minor: u32) -> Self {
         Self { since: ApiVersion::new(0, minor), ..self }
+    }
+
+    /// The same flag, which Platform APIs after `0.minor` do not have.
+    #[must_use]
+    pub const fn until(self, minor: u32) -> Self {
+        Self { until: Some(ApiVersion::new(0, minor)), ..self }
+    }
+
+    /// Whether `api` has it.
+    pub fn is_in(&self, api: ApiVersion) -> bool {
+        api >= self.since && self.until.is_none_or(|until| api <= until)
     }
 }
 

@@ -4,12 +4,25 @@
 //! lines and exit codes out. Everything goes to standard output, as platforms expect of a lifecycle; only complaints
 //! about the arguments go to standard error.
 
+mod analyzer;
 mod builder;
+mod caches;
+mod creator;
 mod detector;
+mod experimental;
+mod exporter;
+mod extender;
 mod failure;
 mod flags;
+mod places;
+mod privileges;
+mod rebaser;
+mod registries;
+mod restorer;
+mod run_images;
 mod settings;
 mod signals;
+mod sinks;
 mod stdout_log;
 
 use std::ffi::{OsStr, OsString};
@@ -106,7 +119,7 @@ fn run_phase(phase: Phase, arguments: &[OsString], environment: Environment) -> 
     let api = PlatformApi::from_variable(environment.get("CNB_PLATFORM_API").map(OsStr::to_string_lossy).as_deref())
         .map_err(|error| Failure::new(code::PLATFORM_API, error))?;
     let known = flags_of(phase).iter().chain(&COMMON_FLAGS);
-    let flags = known.filter(|flag| api.version() >= flag.since).copied().collect();
+    let flags = known.filter(|flag| flag.is_in(api.version())).copied().collect();
     let set = FlagSet { program: phase.program_name(), flags };
     let parsed = match set.parse(arguments) {
         Ok(parsed) => parsed,
@@ -118,7 +131,6 @@ fn run_phase(phase: Phase, arguments: &[OsString], environment: Environment) -> 
     let settings = Settings::new(api, parsed, environment);
     let log = StdoutLog::new(settings.log_level()?);
     let interrupt = Interrupt::new();
-    signals::watch(&interrupt).map_err(|error| Failure::new(code::FAILED, error))?;
     dispatch(phase, &Context { settings: &settings, log: &log, interrupt: &interrupt })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -128,6 +140,13 @@ pub struct Context<'a> {
     pub settings: &'a Settings,
     pub log: &'a StdoutLog,
     pub interrupt: &'a Interrupt,
+}
+
+impl Context<'_> {
+    /// Lets signals end what runs. A phase calls it once it is the user that it will stay.
+    fn watch_signals(&self) -> Result<(), Failure> {
+        signals::watch(self.interrupt).map_err(|error| Failure::new(code::FAILED, error))
+    }
 }
 
 /// The flags that all phases have.
@@ -142,7 +161,12 @@ fn flags_of(phase: Phase) -> &'static [Flag] {
     match phase {
         Phase::Detector => detector::FLAGS,
         Phase::Builder => builder::FLAGS,
-        Phase::Analyzer | Phase::Restorer | Phase::Extender | Phase::Exporter | Phase::Creator | Phase::Rebaser => &[],
+        Phase::Analyzer => analyzer::FLAGS,
+        Phase::Restorer => restorer::FLAGS,
+        Phase::Exporter => exporter::FLAGS,
+        Phase::Creator => creator::FLAGS,
+        Phase::Rebaser => rebaser::FLAGS,
+        Phase::Extender => extender::FLAGS,
     }
 }
 
@@ -150,9 +174,12 @@ fn dispatch(phase: Phase, context: &Context<'_>) -> Result<(), Failure> {
     match phase {
         Phase::Detector => timed("Detector", context, detector::run),
         Phase::Builder => timed("Builder", context, builder::run),
-        Phase::Analyzer | Phase::Restorer | Phase::Extender | Phase::Exporter | Phase::Creator | Phase::Rebaser => {
-            Err(Failure::arguments(format!("the phase {} is not supported yet", phase.program_name())))
-        }
+        Phase::Analyzer => timed("Analyzer", context, analyzer::run),
+        Phase::Restorer => timed("Restorer", context, restorer::run),
+        Phase::Exporter => timed("Exporter", context, exporter::run),
+        Phase::Creator => timed("Creator", context, creator::run),
+        Phase::Rebaser => timed("Rebaser", context, rebaser::run),
+        Phase::Extender => timed("Extender", context, extender::run),
     }
 }
 

@@ -104,6 +104,82 @@ impl Settings {
         self.value("order", "CNB_ORDER_PATH").map_or(default, PathBuf::from)
     }
 
+    /// `-run`.
+    pub fn run_path(&self) -> PathBuf {
+        self.path(("run", "CNB_RUN_PATH", "/cnb/run.toml"))
+    }
+
+    /// `-stack`.
+    pub fn stack_path(&self) -> PathBuf {
+        self.path(("stack", "CNB_STACK_PATH", "/cnb/stack.toml"))
+    }
+
+    /// `-report`.
+    pub fn report_path(&self) -> PathBuf {
+        self.path(("report", "CNB_REPORT_PATH", "<layers>/report.toml"))
+    }
+
+    /// `-project-metadata`.
+    pub fn project_metadata_path(&self) -> PathBuf {
+        self.path(("project-metadata", "CNB_PROJECT_METADATA_PATH", "<layers>/project-metadata.toml"))
+    }
+
+    /// `-cache-dir`.
+    pub fn cache_directory(&self) -> Option<PathBuf> {
+        self.optional_directory("cache-dir", "CNB_CACHE_DIR")
+    }
+
+    /// `-launch-cache`.
+    pub fn launch_cache_directory(&self) -> Option<PathBuf> {
+        self.optional_directory("launch-cache", "CNB_LAUNCH_CACHE_DIR")
+    }
+
+    fn optional_directory(&self, flag: &str, variable: &str) -> Option<PathBuf> {
+        let path = PathBuf::from(self.value(flag, variable).filter(|value| !value.is_empty())?);
+        Some(std::path::absolute(&path).unwrap_or(path))
+    }
+
+    /// The value of a flag, else of a variable, as text.
+    pub fn text(&self, flag: &str, variable: &str) -> Option<String> {
+        let value = self.value(flag, variable).filter(|value| !value.is_empty());
+        value.map(|value| value.to_string_lossy().into_owned())
+    }
+
+    /// `-uid`, `-gid`: 0 unless told otherwise. What is no number in the environment is 0 too.
+    pub fn id(&self, flag: &'static str, variable: &str) -> Result<u32, Failure> {
+        let parse = |value: &OsStr| value.to_str().and_then(|text| text.parse::<u32>().ok());
+        if let Some(value) = self.parsed.text(flag) {
+            let invalid = || format!("invalid value {:?} for flag -{flag}: parse error", value.to_string_lossy());
+            return parse(value).ok_or_else(|| Failure::new(code::FLAGS, invalid()));
+        }
+        Ok(self.environment.get(variable).and_then(parse).unwrap_or(0))
+    }
+
+    /// `SOURCE_DATE_EPOCH` in seconds, where the Platform API has it and it is a number.
+    pub fn source_date_epoch(&self) -> Option<Result<i64, String>> {
+        let features = baler_cnb::features::PlatformFeatures::for_api(self.platform_api);
+        let value = self.environment.get("SOURCE_DATE_EPOCH").filter(|_| features.source_date_epoch)?;
+        let text = value.to_string_lossy().into_owned();
+        Some(text.parse().map_err(|_| text))
+    }
+
+    /// The one image that a phase is given.
+    pub fn only_image(&self) -> Result<String, Failure> {
+        match self.images()?.as_slice() {
+            [image] => Ok(image.clone()),
+            images => Err(Failure::arguments(format!("received {} image arguments, but expected 1", images.len()))),
+        }
+    }
+
+    /// The images that a phase is given.
+    pub fn images(&self) -> Result<Vec<String>, Failure> {
+        let images: Vec<_> = self.parsed.positionals.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        if images.is_empty() {
+            return Err(Failure::arguments("failed to parse arguments: at least one image argument is required"));
+        }
+        Ok(images)
+    }
+
     /// `-system`.
     pub fn system_path(&self) -> PathBuf {
         self.path(("system", "CNB_SYSTEM_PATH", "/cnb/system.toml"))

@@ -7,7 +7,7 @@ use baler_image::{Digest, InvalidDigest};
 use baler_layer::stat_manifest::{StatManifest, StatManifestError};
 
 use super::{Restoration, RestoreError, RestoreInputs, RestoredLayer};
-use crate::cache::{CacheError, TreeCache};
+use crate::cache::{Cache, CacheError};
 use crate::error_text::chain;
 use crate::extract::{ExtractError, Extraction, extract};
 use crate::files::{FileError, remove_tree};
@@ -84,7 +84,7 @@ fn present_and_cached(
 
 fn restore_layer(
     inputs: &RestoreInputs<'_>,
-    cache: &TreeCache<'_>,
+    cache: &dyn Cache,
     id: &LayerId,
     sha: &str,
 ) -> Result<RestoredLayer, LayerError> {
@@ -92,7 +92,8 @@ fn restore_layer(
     let place = inputs.layers.join(id.path());
     remove_tree(&place.host)?;
     let uid = inputs.user.host.map_or_else(|| rustix::process::geteuid().as_raw(), |owner| owner.uid);
-    if let Some(manifest) = cache.take(id, &diff_id, &place.host, uid)? {
+    let tree = cache.trees().map(|trees| trees.take(id, &diff_id, &place.host, uid)).transpose()?.flatten();
+    if let Some(manifest) = tree {
         return Ok(RestoredLayer { diff_id, manifest, is_kept_tree: true });
     }
     let extraction = Extraction {
@@ -102,7 +103,7 @@ fn restore_layer(
         scratch: &inputs.layers.host,
         owner: inputs.user.host,
     };
-    extract(cache.read_blob(&diff_id)?, &extraction)?;
+    extract(cache.read(&diff_id)?, &extraction)?;
     let manifest = StatManifest::take(&place.host)?;
     Ok(RestoredLayer { diff_id, manifest, is_kept_tree: false })
 }

@@ -18,7 +18,7 @@ use baler_cnb::labels::{CacheMetadata, LifecycleMetadata};
 
 pub use restoration::{Restoration, RestoredLayer};
 
-use crate::cache::TreeCache;
+use crate::cache::Cache;
 use crate::files::FileError;
 use crate::layers_directory::{LayerId, LayersDirectoryError};
 use crate::log::Log;
@@ -30,7 +30,7 @@ pub struct RestoreInputs<'a> {
     pub group: &'a [GroupElement],
     /// The previous image's metadata: [`crate::analyze::Analysis::metadata`].
     pub metadata: Option<&'a LifecycleMetadata>,
-    pub cache: Option<&'a TreeCache<'a>>,
+    pub cache: Option<&'a dyn Cache>,
     pub layers: &'a MountedDirectory,
     pub user: BuildUser,
     /// Only store.toml is given back.
@@ -56,7 +56,7 @@ pub enum RestoreError {
 pub fn restore(inputs: &RestoreInputs<'_>, log: &dyn Log) -> Result<Restoration, RestoreError> {
     let (no_image, no_cache) = (LifecycleMetadata::default(), CacheMetadata::default());
     let image = inputs.metadata.unwrap_or(&no_image);
-    let cached = inputs.cache.map_or(&no_cache, TreeCache::metadata);
+    let cached = inputs.cache.map_or(&no_cache, Cache::metadata);
     if inputs.cache.is_some_and(|cache| !cache.exists()) {
         log.info("Layer cache not found");
     }

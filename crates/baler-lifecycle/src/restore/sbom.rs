@@ -10,7 +10,7 @@ use baler_cnb::metadata::escape_id;
 
 use super::data::RestoredData;
 use super::{RestoreError, RestoreInputs};
-use crate::cache::TreeCache;
+use crate::cache::Cache;
 use crate::error_text::chain;
 use crate::extract::{Extraction, extract};
 use crate::files::{FileError, make_directory, remove_tree, write_file};
@@ -36,7 +36,7 @@ pub(super) fn restore(
     remove_tree(&inputs.layers.host.join("sbom")).map_err(RestoreError::File)
 }
 
-fn unpack(inputs: &RestoreInputs<'_>, cache: &TreeCache<'_>, sha: &str) -> Result<(), Box<dyn std::error::Error>> {
+fn unpack(inputs: &RestoreInputs<'_>, cache: &dyn Cache, sha: &str) -> Result<(), Box<dyn std::error::Error>> {
     let diff_id = sha.parse()?;
     make_directory(&inputs.layers.host.join("sbom"), inputs.user.host)?;
     let place = inputs.layers.join("sbom/cache");
@@ -48,7 +48,7 @@ fn unpack(inputs: &RestoreInputs<'_>, cache: &TreeCache<'_>, sha: &str) -> Resul
         scratch: &inputs.layers.host,
         owner: inputs.user.host,
     };
-    Ok(extract(cache.read_blob(&diff_id)?, &extraction)?)
+    Ok(extract(cache.read(&diff_id)?, &extraction)?)
 }
 
 /// Copies `sbom/<origin>/<bp>/<layer>/sbom.*json` to `<bp>/<layer>.sbom.*json`, for buildpacks that are here.

@@ -4,5 +4,6 @@
 
 mod build;
 mod detect;
+mod layouts;
 mod programs;
 mod support;

@@ -18,7 +18,7 @@ fn lifecycle(arguments: &[&str]) -> Command {
 }
 
 /// A call with the directories of `place`, by a user that is not root. `None`: the test cannot be done here.
-fn call(place: &Place, phase: &str) -> Option<Command> {
+pub(crate) fn call(place: &Place, phase: &str) -> Option<Command> {
     let mut command = lifecycle(&[phase]);
     command.env("TMPDIR", place.path("tmp"));
     for name in ["app", "layers", "platform", "buildpacks"] {
@@ -38,7 +38,7 @@ fn call(place: &Place, phase: &str) -> Option<Command> {
     Some(command)
 }
 
-fn outcome(command: &mut Command) -> (Option<i32>, String) {
+pub(crate) fn outcome(command: &mut Command) -> (Option<i32>, String) {
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     (output.status.code(), text)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use baler_image::{Digest, Place};
 use baler_lifecycle::analyze::Analysis;
-use baler_lifecycle::cache::TreeCache;
+use baler_lifecycle::cache::{Cache as _, TreeCache};
 use baler_lifecycle::export::{Exported, LayerOutcome};
 use baler_lifecycle::mounted::Owner;
 use baler_lifecycle::restore::{Restoration, RestoredLayer};

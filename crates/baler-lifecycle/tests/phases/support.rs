@@ -12,7 +12,7 @@ use baler_cnb::project_metadata::ProjectMetadata;
 use baler_cnb::run::{RunFile, RunImage, StackFile};
 use baler_image::{Digest, ImageName, Platform, ResolvedImage, Wanted, media_type, resolve};
 use baler_lifecycle::analyze::{Analysis, AnalyzeInputs, analyze};
-use baler_lifecycle::cache::TreeCache;
+use baler_lifecycle::cache::{Cache, TreeCache};
 use baler_lifecycle::export::{
     DEFAULT_CREATED, ExportError, ExportInputs, ExportPlaces, Exported, Launcher, LauncherSboms, ReleaseSboms, export,
 };
@@ -154,7 +154,7 @@ impl Machine {
         &self,
         build: &Build,
         metadata: Option<&LifecycleMetadata>,
-        cache: Option<&TreeCache<'_>>,
+        cache: Option<&dyn Cache>,
         log: &Lines,
     ) -> Restoration {
         let inputs = RestoreInputs {
@@ -175,7 +175,7 @@ impl Machine {
         build: &Build,
         analysis: &Analysis,
         restoration: &Restoration,
-        cache: Option<&TreeCache<'_>>,
+        cache: Option<&dyn Cache>,
         log: &Lines,
     ) -> Result<Exported, ExportError> {
         let group = GroupFile { group: self.group.clone(), group_extensions: Vec::new() };

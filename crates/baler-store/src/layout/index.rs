@@ -2,7 +2,7 @@
 
 use std::io;
 
-use baler_image::{Descriptor, Index, media_type};
+use baler_image::{Descriptor, Digest, Index, media_type};
 
 use super::{INDEX, Layout, LayoutError, REFERENCE_NAME};
 
@@ -38,6 +38,18 @@ impl Layout {
         let damaged =
             |error: serde_json::Error| LayoutError::NotALayout { root: self.root.clone(), source: error.into() };
         serde_json::from_slice(bytes).map_err(damaged)
+    }
+
+    /// Removes all images but `digest` from the index. Their blobs stay: another reader may be at them.
+    pub fn keep_only(&self, digest: &Digest) -> Result<(), LayoutError> {
+        let attempt = || {
+            let _guard = self.lock()?;
+            let mut index = self.read_index().and_then(|bytes| self.parse(&bytes)).map_err(io::Error::other)?;
+            index.manifests.retain(|entry| entry.digest == *digest);
+            let bytes = serde_json::to_vec(&index).map_err(io::Error::other)?;
+            self.replace(&self.root.join(INDEX), &bytes)
+        };
+        attempt().map_err(|source| LayoutError::Make { root: self.root.clone(), source })
     }
 
     /// Adds an image to the index, in the place of the one that had its name (or had none, as it has none).

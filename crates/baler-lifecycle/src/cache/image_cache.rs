@@ -1,0 +1,146 @@
+//! A cache that is an image: its layers are the cached layers, a label says which is which (lifecycle, "Caches").
+
+use std::io::{Read, Write};
+
+use baler_cnb::labels::{CACHE_METADATA, CacheMetadata, encode};
+use baler_image::media_type::Family;
+use baler_image::{
+    Descriptor, Digest, ImageConfig, ImageName, Layer, Manifest, Platform, ResolveError, ResolvedImage, RootFs, Sink,
+    SinkError, Source, Wanted, resolve,
+};
+
+use super::{Cache, CacheError, CacheUpdate, diff_ids};
+
+/// Where a cache image is: reading and writing happen under one name.
+pub struct ImageCachePlace {
+    pub name: ImageName,
+    pub source: Box<dyn Source>,
+    pub sink: Box<dyn Sink>,
+    /// As RFC 3339 has it.
+    pub created: String,
+}
+
+/// A cache that is an image.
+pub struct ImageCache {
+    place: ImageCachePlace,
+    image: Option<ResolvedImage>,
+    metadata: CacheMetadata,
+}
+
+/// What a layer without entries consists of.
+const EMPTY_TAR: [u8; 1024] = [0; 1024];
+const FAMILY: Family = Family::Oci;
+
+impl ImageCache {
+    /// Opens the cache. An image that is absent, or no cache, is an empty cache; a place that could not answer is an
+    /// error.
+    pub fn open(place: ImageCachePlace) -> Result<Self, ResolveError> {
+        let image = match resolve(&place.name, &Wanted::Preferably(Platform::host()), place.source.as_ref()) {
+            Ok(image) => Some(image),
+            Err(error @ ResolveError::Source { .. }) => return Err(error),
+            Err(_) => None,
+        };
+        let label = image.as_ref().and_then(|image| image.config().label(CACHE_METADATA));
+        let metadata = label.and_then(|text| serde_json::from_str(text).ok());
+        let image = image.filter(|_| metadata.is_some());
+        Ok(Self { place, image, metadata: metadata.unwrap_or_default() })
+    }
+
+    fn layer(&self, diff_id: &Digest) -> Option<&Layer> {
+        self.image.as_ref()?.layers().iter().find(|layer| layer.diff_id == *diff_id)
+    }
+
+    fn put(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, SinkError> {
+        let descriptor = Descriptor::of(media_type, bytes);
+        if self.place.sink.has_blob(&descriptor.digest)? {
+            return Ok(descriptor);
+        }
+        let mut writer = self.place.sink.begin_blob()?;
+        let (place, digest) = (self.place.sink.place(), descriptor.digest.clone());
+        writer.write_all(bytes).map_err(|source| SinkError::WriteBlob { place, digest, source })?;
+        writer.commit(&descriptor.digest, descriptor.size)?;
+        Ok(descriptor)
+    }
+
+    fn empty_layer(&self) -> Result<Layer, CacheError> {
+        let mut bytes = Vec::new();
+        let produce = |output: &mut dyn Write| output.write_all(&EMPTY_TAR);
+        baler_layer::sink::compress(std::num::NonZeroUsize::MIN, &mut bytes, produce)
+            .map_err(|source| CacheError::Tar { source })?;
+        let descriptor = self.put(FAMILY.layer_gzip(), &bytes).map_err(CacheError::Store)?;
+        Ok(Layer { descriptor, diff_id: Digest::of(&EMPTY_TAR) })
+    }
+
+    /// The layers of the new image: as the old one has them, else as they were just written.
+    fn layers(&self, update: &CacheUpdate) -> Result<Vec<Layer>, CacheError> {
+        let mut layers = Vec::new();
+        for diff_id in diff_ids(&update.metadata) {
+            let written = || {
+                let blob = update.blobs.get(&diff_id)?;
+                let descriptor = Descriptor::new(FAMILY.layer_gzip(), blob.size, blob.digest.clone());
+                Some(Layer { descriptor, diff_id: diff_id.clone() })
+            };
+            let layer = self.layer(&diff_id).cloned().or_else(written);
+            layers.push(layer.ok_or_else(|| CacheError::NoBlob { diff_id: diff_id.clone() })?);
+        }
+        if layers.is_empty() {
+            layers.push(self.empty_layer()?);
+        }
+        Ok(layers)
+    }
+}
+
+impl Cache for ImageCache {
+    fn exists(&self) -> bool {
+        self.image.is_some()
+    }
+
+    fn metadata(&self) -> &CacheMetadata {
+        &self.metadata
+    }
+
+    fn read(&self, diff_id: &Digest) -> Result<Box<dyn Read + Send>, CacheError> {
+        let layer = self.layer(diff_id).ok_or_else(|| CacheError::NoBlob { diff_id: diff_id.clone() })?;
+        let failed = |source| CacheError::Blob { diff_id: diff_id.clone(), source };
+        self.place.source.blob(&layer.descriptor).map_err(failed)
+    }
+
+    fn holds(&self, diff_id: &str) -> bool {
+        diff_id.parse().is_ok_and(|diff_id| self.layer(&diff_id).is_some())
+    }
+
+    fn source(&self) -> Option<&dyn Source> {
+        Some(self.place.source.as_ref())
+    }
+
+    fn sink(&self) -> Option<&dyn Sink> {
+        Some(self.place.sink.as_ref())
+    }
+
+    fn commit(&self, update: CacheUpdate) -> Result<(), CacheError> {
+        let layers = self.layers(&update)?;
+        let mut config = ImageConfig {
+            os: "linux".to_owned(),
+            created: Some(self.place.created.clone()),
+            rootfs: RootFs {
+                kind: "layers".to_owned(),
+                diff_ids: layers.iter().map(|layer| layer.diff_id.clone()).collect(),
+            },
+            ..ImageConfig::default()
+        };
+        let label = encode(&update.metadata).map_err(CacheError::Encode)?;
+        config.config.labels.insert(CACHE_METADATA.to_owned(), label);
+        let config = serde_json::to_vec(&config).map_err(CacheError::Encode)?;
+        let manifest = Manifest {
+            schema_version: 2,
+            media_type: Some(FAMILY.manifest().to_owned()),
+            config: self.put(FAMILY.config(), &config).map_err(CacheError::Store)?,
+            layers: layers.into_iter().map(|layer| layer.descriptor).collect(),
+            annotations: std::collections::BTreeMap::new(),
+            extra: std::collections::BTreeMap::new(),
+        };
+        let manifest = serde_json::to_vec(&manifest).map_err(CacheError::Encode)?;
+        let descriptor = Descriptor::of(FAMILY.manifest(), &manifest);
+        self.place.sink.put_document(&self.place.name, &descriptor, &manifest).map_err(CacheError::Store)
+    }
+}

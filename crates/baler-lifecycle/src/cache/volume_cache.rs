@@ -1,0 +1,247 @@
+//! A cache in a directory, as all lifecycles read and write it (lifecycle, "Caches").
+//!
+//! ```text
+//! committed/io.buildpacks.lifecycle.cache.metadata     which layers there are
+//! committed/sha256:<diffID>.tar                        their tars
+//! staging/                                             what this build writes
+//! committed-backup/                                    the old content, while staging takes its place
+//! ```
+//!
+//! Nothing else is put there: other lifecycles take whatever is in `committed/` for theirs.
+
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use baler_cnb::labels::{CACHE_METADATA, CacheMetadata, encode};
+use baler_image::Digest;
+
+use super::{Cache, CacheError, CacheUpdate, diff_ids};
+use crate::files::{FileError, read_optional, remove_tree, write_file};
+
+const COMMITTED: &str = "committed";
+const STAGING: &str = "staging";
+const BACKUP: &str = "committed-backup";
+
+/// A cache in a directory.
+#[derive(Debug)]
+pub struct VolumeCache {
+    directory: PathBuf,
+    metadata: Option<CacheMetadata>,
+    empty: CacheMetadata,
+}
+
+/// A tar that is being written into the cache. It must not stop an export: what fails is told when it is committed.
+#[derive(Debug)]
+pub struct StagedTar {
+    file: tempfile::NamedTempFile,
+    failure: Option<io::Error>,
+    directory: PathBuf,
+}
+
+impl VolumeCache {
+    /// Opens the cache in `directory`, which must exist. Metadata that cannot be read is an empty cache.
+    pub fn open(directory: &Path) -> Result<Self, CacheError> {
+        if !directory.is_dir() {
+            return Err(CacheError::NoDirectory { path: directory.to_owned() });
+        }
+        let (committed, backup) = (directory.join(COMMITTED), directory.join(BACKUP));
+        // A commit that was interrupted between its two renames.
+        if !committed.exists() && backup.is_dir() {
+            let _ = fs_err::rename(&backup, &committed);
+        }
+        let bytes = read_optional(&committed.join(CACHE_METADATA)).map_err(CacheError::File)?;
+        let metadata = bytes.map(|bytes| serde_json::from_slice(&bytes).unwrap_or_default());
+        Ok(Self { directory: directory.to_owned(), metadata, empty: CacheMetadata::default() })
+    }
+
+    fn committed(&self, diff_id: &Digest) -> PathBuf {
+        self.directory.join(COMMITTED).join(file_name(diff_id))
+    }
+
+    fn staging(&self) -> Result<PathBuf, CacheError> {
+        let path = self.directory.join(STAGING);
+        fs_err::create_dir_all(&path)
+            .map_err(FileError::because("create directory", &path))
+            .map_err(CacheError::File)?;
+        Ok(path)
+    }
+
+    /// Staging takes the place of what was committed; a failure leaves the old content.
+    fn replace(&self) -> io::Result<()> {
+        let path = |name| self.directory.join(name);
+        let has_old = path(COMMITTED).exists();
+        if has_old {
+            fs_err::rename(path(COMMITTED), path(BACKUP))?;
+        }
+        if let Err(error) = fs_err::rename(path(STAGING), path(COMMITTED)) {
+            if has_old {
+                fs_err::rename(path(BACKUP), path(COMMITTED))?;
+            }
+            return Err(error);
+        }
+        Ok(())
+    }
+}
+
+impl Cache for VolumeCache {
+    fn exists(&self) -> bool {
+        self.metadata.is_some()
+    }
+
+    fn metadata(&self) -> &CacheMetadata {
+        self.metadata.as_ref().unwrap_or(&self.empty)
+    }
+
+    fn read(&self, diff_id: &Digest) -> Result<Box<dyn Read + Send>, CacheError> {
+        let path = self.committed(diff_id);
+        let file = fs_err::File::open(&path).map_err(FileError::because("open", &path)).map_err(CacheError::File)?;
+        Ok(Box::new(file))
+    }
+
+    fn begin_tar(&self) -> Result<Option<StagedTar>, CacheError> {
+        let directory = self.staging()?;
+        let file = tempfile::Builder::new().prefix(".baler-").tempfile_in(&directory);
+        let file = file.map_err(|source| CacheError::Tar { source })?;
+        Ok(Some(StagedTar { file, failure: None, directory }))
+    }
+
+    fn commit(&self, update: CacheUpdate) -> Result<(), CacheError> {
+        let staging = self.staging()?;
+        let wanted: Vec<String> = diff_ids(&update.metadata).iter().map(file_name).collect();
+        for name in &wanted {
+            let (old, new) = (self.directory.join(COMMITTED).join(name), staging.join(name));
+            if !new.exists() {
+                fs_err::hard_link(&old, &new).map_err(FileError::because("link", &new)).map_err(CacheError::File)?;
+            }
+        }
+        remove_all_but(&staging, &wanted).map_err(CacheError::File)?;
+        let metadata = encode(&update.metadata).map_err(CacheError::Encode)?;
+        write_file(&staging.join(CACHE_METADATA), metadata.as_bytes(), None).map_err(CacheError::File)?;
+        remove_tree(&self.directory.join(BACKUP)).map_err(CacheError::File)?;
+        self.replace().map_err(|source| CacheError::Replace { path: self.directory.clone(), source })?;
+        remove_tree(&self.directory.join(BACKUP)).map_err(CacheError::File)
+    }
+}
+
+impl StagedTar {
+    /// Gives the tar its name.
+    pub(crate) fn commit(self, diff_id: &Digest) -> Result<(), CacheError> {
+        let attempt = || {
+            if let Some(failure) = self.failure {
+                return Err(failure);
+            }
+            self.file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+            self.file.persist(self.directory.join(file_name(diff_id)))?;
+            Ok(())
+        };
+        attempt().map_err(|source| CacheError::Tar { source })
+    }
+}
+
+impl Write for StagedTar {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failure.is_none() {
+            self.failure = self.file.write_all(bytes).err();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn file_name(diff_id: &Digest) -> String {
+    format!("{diff_id}.tar")
+}
+
+/// Removes what earlier builds left that did not end.
+fn remove_all_but(directory: &Path, wanted: &[String]) -> Result<(), FileError> {
+    let because = || FileError::because("read directory", directory);
+    for entry in fs_err::read_dir(directory).map_err(because())? {
+        let entry = entry.map_err(because())?;
+        if !wanted.iter().any(|name| entry.file_name() == name.as_str()) {
+            remove_tree(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use baler_cnb::labels::{BuildpackLayers, LayerMetadata};
+
+    use super::*;
+
+    fn update(layers: &[&Digest]) -> CacheUpdate {
+        let layer = |digest: &&Digest| {
+            (digest.hex().to_owned(), LayerMetadata { sha: digest.to_string(), ..LayerMetadata::default() })
+        };
+        let layers = layers.iter().map(layer).collect();
+        let buildpacks = vec![BuildpackLayers { key: "a".into(), layers, ..BuildpackLayers::default() }];
+        let metadata = CacheMetadata { buildpacks, ..CacheMetadata::default() };
+        CacheUpdate { metadata, ..CacheUpdate::default() }
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs_err::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn stage(cache: &VolumeCache, text: &str) -> Digest {
+        let digest = Digest::of(text.as_bytes());
+        let mut tar = cache.begin_tar().unwrap().unwrap();
+        tar.write_all(text.as_bytes()).unwrap();
+        tar.commit(&digest).unwrap();
+        digest
+    }
+
+    #[test]
+    fn committed_holds_what_was_committed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let committed = directory.path().join(COMMITTED);
+        let cache = VolumeCache::open(directory.path()).unwrap();
+        assert!(!cache.exists());
+        let (one, two) = (stage(&cache, "one"), stage(&cache, "two"));
+        drop(cache.begin_tar().unwrap());
+        cache.commit(update(&[&one])).unwrap();
+        assert_eq!(names(&committed), [CACHE_METADATA.to_owned(), file_name(&one)]);
+        assert_eq!(names(directory.path()), [COMMITTED]);
+
+        let cache = VolumeCache::open(directory.path()).unwrap();
+        assert!(cache.exists());
+        stage(&cache, "two");
+        cache.commit(update(&[&one, &two])).unwrap();
+        assert_eq!(names(&committed).len(), 3);
+        let mut text = String::new();
+        cache.read(&two).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "two");
+    }
+
+    #[test]
+    fn what_is_missing_leaves_the_old_content() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = VolumeCache::open(directory.path()).unwrap();
+        let one = stage(&cache, "one");
+        cache.commit(update(&[&one])).unwrap();
+        let absent = Digest::of(b"absent");
+        assert!(VolumeCache::open(directory.path()).unwrap().commit(update(&[&absent])).is_err());
+        assert!(VolumeCache::open(directory.path()).unwrap().read(&one).is_ok());
+    }
+
+    #[test]
+    fn an_interrupted_commit_is_undone() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = VolumeCache::open(directory.path()).unwrap();
+        let one = stage(&cache, "one");
+        cache.commit(update(&[&one])).unwrap();
+        fs_err::rename(directory.path().join(COMMITTED), directory.path().join(BACKUP)).unwrap();
+        assert!(VolumeCache::open(directory.path()).unwrap().exists());
+        assert!(matches!(VolumeCache::open(Path::new("/nowhere/at/all")).unwrap_err(), CacheError::NoDirectory { .. }));
+    }
+}

@@ -1,0 +1,46 @@
+//! The cache that the flags name: an image, else a directory, else none.
+
+use super::Context;
+use super::failure::{Failure, code};
+use super::places::{PlaceError, Places};
+use crate::cache::{Cache, ImageCache, ImageCachePlace, VolumeCache};
+use crate::export::DEFAULT_CREATED;
+use crate::log::Log as _;
+
+/// Says what the user may have forgotten.
+pub(super) fn warn(context: &Context<'_>) {
+    let settings = context.settings;
+    if settings.cache_directory().is_none() && settings.text("cache-image", "CNB_CACHE_IMAGE").is_none() {
+        context.log.warn("No cached data will be used, no cache specified.");
+    }
+    warn_launch_cache(context);
+}
+
+/// A launch cache belongs to a daemon.
+pub(super) fn warn_launch_cache(context: &Context<'_>) {
+    if context.settings.launch_cache_directory().is_some() {
+        context.log.warn("Ignoring -launch-cache, only intended for use with -daemon");
+    }
+}
+
+/// Opens the cache.
+pub(super) fn open(context: &Context<'_>, places: &Places) -> Result<Option<Box<dyn Cache>>, Failure> {
+    let settings = context.settings;
+    if let Some(text) = settings.text("cache-image", "CNB_CACHE_IMAGE") {
+        return open_image(&places.registries(), &text).map(Some);
+    }
+    let Some(directory) = settings.cache_directory() else { return Ok(None) };
+    let cache = VolumeCache::open(&directory).map_err(|error| Failure::new(code::FAILED, error))?;
+    Ok(Some(Box::new(cache)))
+}
+
+/// A cache image is always in a registry.
+fn open_image(places: &Places, text: &str) -> Result<Box<dyn Cache>, Failure> {
+    let failed = |error: PlaceError| Failure::new(code::FAILED, error).to("open the cache image");
+    let name = places.name(text).map_err(|error| Failure::new(code::ARGUMENTS, error))?;
+    let (source, sink) = (places.source(&name).map_err(failed)?, places.sink(&name).map_err(failed)?.boxed());
+    let created = jiff::Timestamp::from_second(DEFAULT_CREATED).unwrap_or_default().to_string();
+    let place = ImageCachePlace { name, source, sink, created };
+    let cache = ImageCache::open(place).map_err(|error| failed(error.into()))?;
+    Ok(Box::new(cache))
+}

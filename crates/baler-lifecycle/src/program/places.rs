@@ -1,0 +1,246 @@
+//! Where a phase finds images and puts them: in registries, or in OCI layouts (`-layout`).
+//!
+//! A layout directory holds one layout for each image, `<layout-dir>/<registry>/<repository>/<tag>`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use baler_cnb::features::PlatformFeatures;
+use baler_image::{
+    DEFAULT_REGISTRY, Digest, ImageName, InvalidReference, Platform, Reference, ResolveError, ResolvedImage, Source,
+    Target, Wanted, resolve,
+};
+use baler_registry::{Client, RegistrySink, RegistrySource};
+use baler_store::{Layout, LayoutError};
+
+use super::failure::{Failure, code};
+use super::sinks::{OneSink, OnlyImage, Sinks};
+use super::{Context, experimental, registries};
+use crate::error_text::chain;
+
+/// Where images are.
+pub(super) enum Places {
+    Registries(Arc<Client>),
+    /// The client is for what is in registries all the same: the cache image.
+    Layouts {
+        directory: PathBuf,
+        client: Arc<Client>,
+    },
+}
+
+/// An image and where its blobs are.
+pub(super) struct Located {
+    pub(super) image: ResolvedImage,
+    pub(super) source: Box<dyn Source>,
+}
+
+/// Why an image could not be found, or its place not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum PlaceError {
+    #[error("could not parse reference: {text}")]
+    Reference { text: String, source: InvalidReference },
+    #[error("'{text}' is not of the form PATH@DIGEST, which images in layouts have")]
+    NotPinned { text: String },
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    #[error("{name} has the digest {found} now")]
+    Moved { name: ImageName, found: Digest },
+    #[error("'{name}' is in a registry, but images are in layouts here")]
+    NotALayout { name: ImageName },
+}
+
+impl Places {
+    /// The places that the flags name.
+    pub(super) fn open(context: &Context<'_>) -> Result<Self, Failure> {
+        let settings = context.settings;
+        let has_layouts = PlatformFeatures::for_api(settings.platform_api).oci_layout;
+        if settings.boolean("daemon", "CNB_USE_DAEMON") {
+            return Err(Failure::arguments("images in a Docker daemon (-daemon) are not supported yet"));
+        }
+        if !has_layouts || !settings.boolean("layout", "CNB_USE_LAYOUT") {
+            return registries::client(context).map(Self::Registries);
+        }
+        experimental::allow(context, "export to OCI layout format")?;
+        let directory = settings.text("layout-dir", "CNB_LAYOUT_DIR").map(PathBuf::from);
+        let directory = directory.ok_or_else(|| Failure::arguments("-layout needs a directory: -layout-dir"))?;
+        let directory = std::path::absolute(&directory).unwrap_or(directory);
+        Ok(Self::Layouts { directory, client: registries::client(context)? })
+    }
+
+    /// Registries alone.
+    pub(super) fn registries(&self) -> Self {
+        match self {
+            Self::Registries(client) | Self::Layouts { client, .. } => Self::Registries(Arc::clone(client)),
+        }
+    }
+
+    /// Whether all names of an image have to be in one registry.
+    pub(super) fn is_one_registry(&self) -> bool {
+        matches!(self, Self::Registries(_))
+    }
+
+    /// The image that a user calls `text`.
+    pub(super) fn name(&self, text: &str) -> Result<ImageName, PlaceError> {
+        let reference = parse(text)?;
+        Ok(match self {
+            Self::Registries(_) => ImageName::new(text, Target::Reference(reference)),
+            Self::Layouts { directory, .. } => {
+                let path = layout_path(directory, &reference);
+                let tag = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                ImageName::new(path.to_string_lossy().into_owned(), Target::Layout { path, name: tag })
+            }
+        })
+    }
+
+    /// Finds an image; `None` where it is absent.
+    pub(super) fn find(&self, name: &ImageName) -> Result<Option<Located>, PlaceError> {
+        let source = match name.target() {
+            Target::Reference(_) => self.source(name)?,
+            Target::Layout { path, .. } => match Layout::open(path) {
+                Ok(layout) => Box::new(layout),
+                Err(LayoutError::Absent { .. }) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        // In its layout it is the only image, whatever it is called there.
+        let asked = match name.target() {
+            Target::Reference(_) => name.clone(),
+            Target::Layout { path, .. } => {
+                ImageName::new(name.given(), Target::Layout { path: path.clone(), name: None })
+            }
+        };
+        match resolve(&asked, &Wanted::Preferably(Platform::host()), source.as_ref()) {
+            Ok(image) => Ok(Some(Located { image: image.named(name.clone()), source })),
+            Err(ResolveError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Finds an image that an earlier phase has found and called `reference`: with a digest.
+    pub(super) fn find_pinned(&self, reference: &str) -> Result<Option<Located>, PlaceError> {
+        let not_pinned = || PlaceError::NotPinned { text: reference.to_owned() };
+        match self {
+            Self::Registries(_) => {
+                let target = Target::Reference(parse(reference)?);
+                self.find(&ImageName::new(reference, target))
+            }
+            Self::Layouts { .. } => {
+                let (path, digest) = reference.rsplit_once('@').ok_or_else(not_pinned)?;
+                let digest: Digest = digest.parse().map_err(|_| not_pinned())?;
+                let name = ImageName::new(path, Target::Layout { path: path.into(), name: None });
+                let found = self.find(&name)?;
+                match found {
+                    Some(Located { image, .. }) if *image.digest() != digest => {
+                        Err(PlaceError::Moved { name, found: image.digest().clone() })
+                    }
+                    found => Ok(found),
+                }
+            }
+        }
+    }
+
+    /// The place of an image, to read from.
+    pub(super) fn source(&self, name: &ImageName) -> Result<Box<dyn Source>, PlaceError> {
+        match (self, name.target()) {
+            (Self::Registries(client), Target::Reference(reference)) => {
+                Ok(Box::new(RegistrySource::new(Arc::clone(client), reference.into())))
+            }
+            (_, Target::Layout { path, .. }) => Ok(Box::new(Layout::open(path)?)),
+            (Self::Layouts { .. }, Target::Reference(_)) => Err(PlaceError::NotALayout { name: name.clone() }),
+        }
+    }
+
+    /// The place of an image, to write to.
+    pub(super) fn sink(&self, name: &ImageName) -> Result<OneSink, PlaceError> {
+        match (self, name.target()) {
+            (Self::Registries(client), Target::Reference(reference)) => {
+                Ok(OneSink::Registry(RegistrySink::new(Arc::clone(client), reference.into())))
+            }
+            (_, Target::Layout { path, .. }) => Ok(OneSink::Layout(OnlyImage(Layout::create_or_open(path)?))),
+            (Self::Layouts { .. }, Target::Reference(_)) => Err(PlaceError::NotALayout { name: name.clone() }),
+        }
+    }
+
+    /// Makes sure that images can be written under `names`, before anything is built.
+    pub(super) fn check_writable(&self, names: &[ImageName]) -> Result<(), Failure> {
+        let mut checked = BTreeSet::new();
+        for name in names.iter().filter(|_| self.is_one_registry()) {
+            let Some(reference) = name.reference() else { continue };
+            if checked.insert(reference.full_repository())
+                && let Ok(OneSink::Registry(sink)) = self.sink(name)
+            {
+                sink.check_push().map_err(|error| {
+                    let text = format!("failed to ensure registry read/write access to {name}: {}", chain(&error));
+                    Failure::new(code::ANALYZE, text)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The places of an image that gets several names. What `images` have need not be sent again.
+    pub(super) fn sinks(&self, names: &[ImageName], images: &[&ResolvedImage]) -> Result<Sinks, PlaceError> {
+        let mut sinks = Sinks::default();
+        for name in names {
+            if !sinks.has(name) {
+                // Made first: a layout cannot be read before it is there.
+                let sink = self.sink(name)?;
+                sinks.add(name, sink, self.source(name)?);
+            }
+        }
+        for image in images {
+            sinks.learn(image);
+        }
+        Ok(sinks)
+    }
+}
+
+fn parse(text: &str) -> Result<Reference, PlaceError> {
+    text.parse().map_err(|source| PlaceError::Reference { text: text.to_owned(), source })
+}
+
+fn layout_path(directory: &Path, reference: &Reference) -> PathBuf {
+    let registry = match reference.registry() {
+        DEFAULT_REGISTRY => "index.docker.io",
+        registry => registry,
+    };
+    let path = directory.join(registry).join(reference.repository());
+    match (reference.digest(), reference.tag()) {
+        (Some(digest), _) => {
+            let text = digest.to_string();
+            let (algorithm, hex) = text.split_once(':').unwrap_or(("", &text));
+            path.join(algorithm).join(hex)
+        }
+        (None, tag) => path.join(tag.unwrap_or("latest")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_image_has_a_layout_of_its_own() {
+        let client = Arc::new(Client::new(baler_registry::Settings::default()).unwrap());
+        let places = Places::Layouts { directory: "/layout".into(), client };
+        let digest = Digest::of(b"");
+        for (text, path) in [
+            ("app", "/layout/index.docker.io/library/app/latest".to_owned()),
+            ("registry.example/team/app:1", "/layout/registry.example/team/app/1".to_owned()),
+            (
+                &format!("registry.example/app@{digest}"),
+                format!("/layout/registry.example/app/sha256/{}", digest.hex()),
+            ),
+        ] {
+            let name = places.name(text).unwrap();
+            assert_eq!(name.given(), path);
+        }
+        assert!(matches!(places.name("UPPER/@"), Err(PlaceError::Reference { .. })));
+        assert!(matches!(places.find_pinned("/layout/a"), Err(PlaceError::NotPinned { .. })));
+        assert!(places.find_pinned(&format!("/nowhere/a@{digest}")).unwrap().is_none());
+    }
+}

@@ -1,0 +1,73 @@
+//! Who a phase is: started as root it gives directories to the build user and becomes that user.
+//!
+//! Credentials are read before. Started as anyone else, it stays who it is.
+
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, lchown};
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
+
+use super::Context;
+use super::failure::{Failure, code};
+use crate::files::FileError;
+use crate::mounted::{BuildUser, Owner};
+
+/// The user that `-uid` and `-gid` name.
+pub(super) fn user(context: &Context<'_>) -> Result<BuildUser, Failure> {
+    let uid = context.settings.id("uid", "CNB_USER_ID")?;
+    let gid = context.settings.id("gid", "CNB_GROUP_ID")?;
+    Ok(BuildUser { image: Owner::new(uid, gid), host: None })
+}
+
+/// Gives `directories` to the user and becomes that user. The signal watcher begins here: a thread keeps the ids that
+/// its process had when it began.
+pub(super) fn become_user(context: &Context<'_>, directories: &[PathBuf]) -> Result<BuildUser, Failure> {
+    let user = user(context)?;
+    let Owner { uid, gid } = user.image;
+    if rustix::process::getuid().is_root() {
+        for directory in directories {
+            give(directory, uid, gid).map_err(|error| Failure::new(code::FAILED, error).to("chown volumes"))?;
+        }
+        drop_to(uid, gid).map_err(|error| Failure::new(code::FAILED, error).to("exec as user"))?;
+    }
+    context.watch_signals()?;
+    Ok(user)
+}
+
+fn drop_to(uid: u32, gid: u32) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    if rustix::process::getgid() != gid || rustix::process::getegid() != gid {
+        set_thread_res_gid(gid, gid, gid)?;
+    }
+    if rustix::process::getuid() != uid || rustix::process::geteuid() != uid {
+        set_thread_res_uid(uid, uid, uid)?;
+    }
+    Ok(())
+}
+
+/// Gives a tree to the user, unless its root can be written by the user as it is. An absent one is left alone.
+fn give(directory: &Path, uid: u32, gid: u32) -> Result<(), FileError> {
+    let metadata = match fs_err::metadata(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        metadata => metadata.map_err(FileError::because("look at", directory))?,
+    };
+    let (mode, is_group) = (metadata.mode(), metadata.gid() == gid);
+    if metadata.uid() == uid || (is_group && mode & 0o020 != 0) || mode & 0o002 != 0 {
+        return Ok(());
+    }
+    give_all(directory, uid, gid)
+}
+
+fn give_all(path: &Path, uid: u32, gid: u32) -> Result<(), FileError> {
+    lchown(path, Some(uid), Some(gid)).map_err(FileError::because("give away", path))?;
+    let metadata = fs_err::symlink_metadata(path).map_err(FileError::because("look at", path))?;
+    if metadata.is_dir() {
+        let because = || FileError::because("read directory", path);
+        for entry in fs_err::read_dir(path).map_err(because())? {
+            give_all(&entry.map_err(because())?.path(), uid, gid)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! The client that all repositories share: logging in, trying again, and how each registry is reached.
+//!
+//! The first request to a registry carries no credentials. What it asks for then is remembered, so that later ones come
+//! with them at once.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::challenge::{Challenge, parse_challenges};
+use crate::credentials::{Credentials, Origin};
+use crate::error::{RegistryError, TlsFault};
+use crate::location::Location;
+use crate::repository::{Repository, is_plain_http_host};
+use crate::secret::Secret;
+use crate::settings::Settings;
+use crate::token::{Token, TokenRequest};
+use crate::transport::{Answer, Ask, Route, Transport};
+
+/// What a token must allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access<'a> {
+    Pull,
+    Push,
+    /// To push, and to pull from another repository of the same registry.
+    Mount {
+        from: &'a str,
+    },
+}
+
+/// A client of registries. It is made once, shared, and used by several threads.
+pub struct Client {
+    settings: Settings,
+    transport: Transport,
+    registries: Mutex<BTreeMap<String, Arc<Registry>>>,
+}
+
+/// What is known of a registry.
+#[derive(Default)]
+struct Registry {
+    /// Whether it speaks TLS, once it has answered.
+    is_secure: Mutex<Option<bool>>,
+    challenge: Mutex<Option<Challenge>>,
+    /// By scopes. Held while one is fetched, so that many threads ask for it once.
+    tokens: Mutex<BTreeMap<Vec<String>, Token>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where a request goes: a path below `/v2/`, or what a `Location` header named.
+#[derive(Clone, Copy)]
+pub(crate) enum At<'a> {
+    Path(&'a str),
+    Location(&'a Location),
+}
+
+impl Client {
+    /// Sets the client up. No request is made.
+    pub fn new(settings: Settings) -> Result<Self, RegistryError> {
+        let transport = Transport::new(&settings)?;
+        Ok(Self { settings, transport, registries: Mutex::default() })
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Tries what may be tried again until it succeeds, or fails in a way that will not pass.
+    pub(crate) fn retried<T>(&self, mut attempt: impl FnMut() -> Result<T, RegistryError>) -> Result<T, RegistryError> {
+        let mut tried = 1;
+        loop {
+            let error = match attempt() {
+                Err(error) if error.is_passing() => error,
+                result => return result,
+            };
+            let Some(pause) = self.settings.retries.pause(tried, error.retry_after()) else { return Err(error) };
+            std::thread::sleep(pause);
+            tried += 1;
+        }
+    }
+
+    /// Asks once, logging in where that is wanted. An answer without success is an error.
+    pub(crate) fn ask(
+        &self,
+        repository: &Repository,
+        access: Access<'_>,
+        at: At<'_>,
+        ask: &Ask<'_>,
+    ) -> Result<Answer, RegistryError> {
+        let registry = self.registry(repository.registry());
+        let request = Asking { client: self, registry: &registry, repository, access };
+        request.perform(at, ask)
+    }
+
+    fn registry(&self, host: &str) -> Arc<Registry> {
+        Arc::clone(lock(&self.registries).entry(host.to_owned()).or_default())
+    }
+
+    fn is_insecure(&self, host: &str) -> bool {
+        self.settings.insecure_registries.iter().any(|insecure| insecure == host)
+    }
+}
+
+struct Asking<'a> {
+    client: &'a Client,
+    registry: &'a Registry,
+    repository: &'a Repository,
+    access: Access<'a>,
+}
+
+impl Asking<'_> {
+    fn perform(&self, at: At<'_>, ask: &Ask<'_>) -> Result<Answer, RegistryError> {
+        let (authorization, _) = self.authorization(None)?;
+        let answer = self.reach(at, ask, authorization.as_ref())?;
+        if answer.status != 401 {
+            return Self::checked(answer, None);
+        }
+        let challenges = answer.headers.get_all("www-authenticate").iter();
+        let challenges: Vec<Challenge> =
+            challenges.filter_map(|value| value.to_str().ok()).flat_map(parse_challenges).collect();
+        let is_bearer = |challenge: &&Challenge| matches!(challenge, Challenge::Bearer { .. });
+        let Some(challenge) = challenges.iter().find(is_bearer).or(challenges.first()) else {
+            return Self::checked(answer, None);
+        };
+        *lock(&self.registry.challenge) = Some(challenge.clone());
+        let (again, origin) = self.authorization(authorization.as_ref())?;
+        if again.is_none() || (again == authorization && matches!(challenge, Challenge::Basic)) {
+            return Self::checked(answer, origin);
+        }
+        Self::checked(self.reach(at, ask, again.as_ref())?, origin)
+    }
+
+    fn checked(answer: Answer, origin: Option<Origin>) -> Result<Answer, RegistryError> {
+        if answer.is_success() {
+            return Ok(answer);
+        }
+        let mut error = answer.into_error();
+        if let RegistryError::Refused { origin: place, .. } = &mut error {
+            *place = origin;
+        }
+        Err(error)
+    }
+
+    /// The header for a request, by what the registry asked for before. `refused` is one that it did not take.
+    fn authorization(&self, refused: Option<&Secret>) -> Result<(Option<Secret>, Option<Origin>), RegistryError> {
+        let Some(challenge) = lock(&self.registry.challenge).clone() else { return Ok((None, None)) };
+        let Challenge::Bearer { realm, service, .. } = challenge else {
+            let (credentials, origin) = self.credentials()?;
+            let header = match credentials {
+                Credentials::Basic { username, password } => Some(Credentials::basic_header(&username, &password)),
+                Credentials::Bearer(token) | Credentials::Identity(token) => {
+                    Some(format!("Bearer {}", token.reveal()).into())
+                }
+                Credentials::Anonymous => None,
+            };
+            return Ok((header, origin));
+        };
+        let scopes = self.scopes();
+        let mut tokens = lock(&self.registry.tokens);
+        if let Some(token) = tokens.get(&scopes)
+            && token.is_alive()
+            && Some(&token.authorization) != refused
+        {
+            return Ok((Some(token.authorization.clone()), None));
+        }
+        let (credentials, origin) = self.credentials()?;
+        let base = self.base(lock(&self.registry.is_secure).unwrap_or(true));
+        let request = TokenRequest {
+            realm: &realm,
+            service: service.as_deref(),
+            scopes: &scopes,
+            credentials: &credentials,
+            registry: &base,
+            is_verified: self.is_verified(),
+        };
+        let token = self.client.retried(|| request.fetch(&self.client.transport)).map_err(|error| match error {
+            RegistryError::Refused { url, status, codes, .. } => {
+                RegistryError::Refused { url, status, codes, origin: origin.clone() }
+            }
+            other => other,
+        })?;
+        let authorization = token.authorization.clone();
+        tokens.insert(scopes, token);
+        Ok((Some(authorization), origin))
+    }
+
+    fn credentials(&self) -> Result<(Credentials, Option<Origin>), RegistryError> {
+        let registry = || self.repository.registry().to_owned();
+        let found = self.client.settings.keychain.credentials(self.repository);
+        found.map_err(|source| RegistryError::Credentials { registry: registry(), source })
+    }
+
+    fn scopes(&self) -> Vec<String> {
+        let path = self.repository.path();
+        match self.access {
+            Access::Pull => vec![format!("repository:{path}:pull")],
+            Access::Push => vec![format!("repository:{path}:pull,push")],
+            Access::Mount { from } => {
+                vec![format!("repository:{path}:pull,push"), format!("repository:{from}:pull")]
+            }
+        }
+    }
+
+    fn is_verified(&self) -> bool {
+        !self.client.is_insecure(self.repository.registry())
+    }
+
+    fn base(&self, is_secure: bool) -> Location {
+        // The registry's name and the host that answers for it are two things at Docker Hub.
+        Location::new(is_secure, self.repository.registry(), "/v2/".to_owned())
+    }
+
+    /// Sends, and finds out on the first request whether the registry speaks TLS.
+    fn reach(&self, at: At<'_>, ask: &Ask<'_>, authorization: Option<&Secret>) -> Result<Answer, RegistryError> {
+        let route = Route { authorization, is_verified: self.is_verified() };
+        let path = match at {
+            At::Location(location) => return self.at_location(location, ask, route),
+            At::Path(path) => path,
+        };
+        let send = |is_secure: bool| {
+            let target = format!("/v2/{}/{path}", self.repository.path());
+            let location = Location::new(is_secure, self.repository.registry(), target);
+            self.client.transport.send(&location, ask, route)
+        };
+        let known = *lock(&self.registry.is_secure);
+        if let Some(is_secure) = known {
+            return send(is_secure);
+        }
+        let host = self.repository.registry();
+        let order: &[bool] = match (self.client.is_insecure(host), is_plain_http_host(host)) {
+            (true, _) => &[true, false],
+            // Nothing that needs protection is in the first request, and few registries on loopback have certificates.
+            (false, true) => &[false, true],
+            (false, false) => &[true],
+        };
+        let mut result = send(order[0]);
+        let mut is_secure = order[0];
+        if let Some(other) = order.get(1)
+            && speaks_otherwise(&result)
+        {
+            let second = send(*other);
+            if second.is_ok() || matches!(result, Err(RegistryError::Tls { fault: TlsFault::NotTls, .. }) | Ok(_)) {
+                (result, is_secure) = (second, *other);
+            }
+        }
+        if result.is_ok() {
+            *lock(&self.registry.is_secure) = Some(is_secure);
+        }
+        result
+    }
+
+    /// A location that the registry named: credentials go along only to the registry itself.
+    fn at_location(&self, location: &Location, ask: &Ask<'_>, route: Route<'_>) -> Result<Answer, RegistryError> {
+        let home = self.base(lock(&self.registry.is_secure).unwrap_or(true));
+        let is_home = location.is_same_server(&home);
+        if home.is_secure() && !location.is_secure() && route.is_verified {
+            return Err(RegistryError::Unprotected { url: location.to_string() });
+        }
+        let authorization = route.authorization.filter(|_| is_home);
+        let is_verified = route.is_verified || !is_home;
+        self.client.transport.send(location, ask, Route { authorization, is_verified })
+    }
+}
+
+/// Whether an answer is what comes of speaking TLS to a server without, or the other way round.
+fn speaks_otherwise(result: &Result<Answer, RegistryError>) -> bool {
+    match result {
+        Ok(answer) => answer.status == 400,
+        Err(RegistryError::Tls { fault, .. }) => matches!(fault, TlsFault::NotTls | TlsFault::Other),
+        Err(RegistryError::Broken { .. } | RegistryError::Connect { .. } | RegistryError::TimedOut { .. }) => true,
+        Err(_) => false,
+    }
+}

@@ -1,0 +1,173 @@
+//! Why a registry did not do what it was asked for.
+
+use std::io;
+use std::time::Duration;
+
+use baler_image::{Place, SinkError, SourceError};
+use serde::Deserialize;
+
+use crate::credentials::Origin;
+use crate::keychain::KeychainError;
+use crate::location::InvalidLocation;
+
+/// What went wrong between us and a registry. `url` is printed without its secrets.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    #[error("{url} does not exist")]
+    NotFound { url: String, codes: Vec<ErrorCode> },
+    /// `origin` is where the credentials came from that were not enough; none where nobody is logged in.
+    #[error("{url}: access refused with status {status}{}", listed(codes))]
+    Refused { url: String, status: u16, codes: Vec<ErrorCode>, origin: Option<Origin> },
+    #[error("{url}: too many requests")]
+    RateLimited { url: String, retry_after: Option<Duration> },
+    #[error("{url} answered with status {status}{}", listed(codes))]
+    Status { url: String, status: u16, codes: Vec<ErrorCode> },
+    #[error("host of {url} not found")]
+    HostNotFound { url: String },
+    #[error("could not connect to {url}")]
+    Connect { url: String, source: io::Error },
+    #[error("no secure connection to {url}: {fault}")]
+    Tls { url: String, fault: TlsFault },
+    #[error("{url} did not answer in time")]
+    TimedOut { url: String },
+    #[error("the connection to {url} broke")]
+    Broken { url: String, source: io::Error },
+    #[error("{url} sent more than {limit} bytes")]
+    TooLarge { url: String, limit: u64 },
+    #[error("{url} ended after {received} of {expected} bytes")]
+    Truncated { url: String, received: u64, expected: u64 },
+    #[error("{url} sent bytes with the digest {found} instead of {expected}")]
+    WrongDigest { url: String, expected: String, found: String },
+    #[error("{url} did not answer by the rules of the protocol: {reason}")]
+    Protocol { url: String, reason: &'static str },
+    #[error("{url} leads nowhere")]
+    Redirect { url: String, source: InvalidLocation },
+    #[error("{url} would send credentials without protection")]
+    Unprotected { url: String },
+    #[error("could not get credentials for {registry}")]
+    Credentials { registry: String, source: KeychainError },
+    #[error("the client could not be set up: {reason}")]
+    Settings { reason: &'static str },
+}
+
+/// What is wrong with the other side's TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TlsFault {
+    #[error("its certificate is from an authority that is not trusted")]
+    UnknownAuthority,
+    #[error("its certificate is for another host")]
+    WrongHost,
+    #[error("its certificate has expired or is not valid yet")]
+    OutOfDate,
+    #[error("it does not speak TLS")]
+    NotTls,
+    #[error("the handshake failed")]
+    Other,
+}
+
+/// An error code of the distribution specification ("Error Codes").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorCode(pub String);
+
+/// Reads the codes of an error's body; what is no such body has none.
+pub(crate) fn error_codes(body: &[u8]) -> Vec<ErrorCode> {
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(default)]
+        errors: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        code: Option<String>,
+    }
+    let Ok(body) = serde_json::from_slice::<Body>(body) else { return Vec::new() };
+    // A code goes to a terminal: only what the specification allows in one.
+    let is_code =
+        |code: &String| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    body.errors.into_iter().filter_map(|entry| entry.code).filter(is_code).take(8).map(ErrorCode).collect()
+}
+
+fn listed(codes: &[ErrorCode]) -> String {
+    let names: Vec<&str> = codes.iter().map(|code| code.0.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
+}
+
+impl RegistryError {
+    /// Whether the same request may do better a little later, if it is one that may be made twice.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::RateLimited { .. }
+            | Self::Connect { .. }
+            | Self::TimedOut { .. }
+            | Self::Broken { .. }
+            | Self::Truncated { .. }
+            | Self::WrongDigest { .. } => true,
+            Self::Status { status, .. } => crate::retry::is_passing(*status),
+            Self::NotFound { .. }
+            | Self::Refused { .. }
+            | Self::HostNotFound { .. }
+            | Self::Tls { .. }
+            | Self::TooLarge { .. }
+            | Self::Protocol { .. }
+            | Self::Redirect { .. }
+            | Self::Unprotected { .. }
+            | Self::Credentials { .. }
+            | Self::Settings { .. } => false,
+        }
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        if let Self::RateLimited { retry_after, .. } = self { *retry_after } else { None }
+    }
+
+    fn group(&self) -> Group {
+        match self {
+            Self::Refused { .. } | Self::Unprotected { .. } | Self::Credentials { .. } => Group::Refused,
+            Self::RateLimited { retry_after, .. } => Group::RateLimited(*retry_after),
+            Self::HostNotFound { .. }
+            | Self::Connect { .. }
+            | Self::Tls { .. }
+            | Self::TimedOut { .. }
+            | Self::Broken { .. } => Group::Unreachable,
+            Self::NotFound { .. }
+            | Self::Status { .. }
+            | Self::TooLarge { .. }
+            | Self::Truncated { .. }
+            | Self::WrongDigest { .. }
+            | Self::Protocol { .. }
+            | Self::Redirect { .. }
+            | Self::Settings { .. } => Group::Failed,
+        }
+    }
+
+    pub(crate) fn into_source_error(self, place: Place) -> SourceError {
+        let group = self.group();
+        let source = Box::new(self);
+        match group {
+            Group::Refused => SourceError::Refused { place, source },
+            Group::RateLimited(retry_after) => SourceError::RateLimited { place, retry_after, source },
+            Group::Unreachable => SourceError::Unreachable { place, source },
+            Group::Failed => SourceError::Failed { place, source },
+        }
+    }
+
+    pub(crate) fn into_sink_error(self, place: Place) -> SinkError {
+        let group = self.group();
+        let source = Box::new(self);
+        match group {
+            Group::Refused => SinkError::Refused { place, source },
+            Group::RateLimited(retry_after) => SinkError::RateLimited { place, retry_after, source },
+            Group::Unreachable => SinkError::Unreachable { place, source },
+            Group::Failed => SinkError::Failed { place, source },
+        }
+    }
+}
+
+/// What the callers of sources and sinks tell apart.
+enum Group {
+    Refused,
+    RateLimited(Option<Duration>),
+    Unreachable,
+    Failed,
+}

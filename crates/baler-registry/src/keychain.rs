@@ -1,0 +1,118 @@
+//! Which credentials are used for a repository: `CNB_REGISTRY_AUTH`, then Docker's file with its helpers, then, where
+//! Docker has no file, Podman's; else none.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::credentials::{Credentials, InvalidAuthorization, Origin};
+use crate::docker_config::{DockerConfig, InvalidDockerConfig, normalised};
+use crate::helper::{Helper, HelperError};
+use crate::repository::Repository;
+
+const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What the keychain is made from, as the caller finds it.
+pub struct KeychainContext<'a> {
+    /// Gives an environment variable's value.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    pub home: Option<&'a Path>,
+    /// Where helpers are looked for: the directories of `PATH`.
+    pub search: Vec<PathBuf>,
+}
+
+/// Credentials by repository. They are looked up when a registry asks for them, and never before.
+#[derive(Debug, Default)]
+pub struct Keychain {
+    from_variable: BTreeMap<String, Credentials>,
+    file: Option<(PathBuf, DockerConfig)>,
+    search: Vec<PathBuf>,
+}
+
+/// Why there are no credentials.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeychainError {
+    #[error("CNB_REGISTRY_AUTH is not a JSON object of texts: column {column}")]
+    Variable { column: usize },
+    #[error("CNB_REGISTRY_AUTH has no usable value for '{registry}'")]
+    VariableValue { registry: String, source: InvalidAuthorization },
+    #[error("could not read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is damaged", path.display())]
+    File { path: PathBuf, source: InvalidDockerConfig },
+    #[error("could not ask the credential helper")]
+    Helper { source: HelperError },
+}
+
+impl Keychain {
+    /// No credentials at all.
+    pub fn anonymous() -> Self {
+        Self::default()
+    }
+
+    /// The keychain of a user.
+    pub fn from_context(context: &KeychainContext<'_>) -> Result<Self, KeychainError> {
+        let from_variable = match (context.variable)("CNB_REGISTRY_AUTH") {
+            Some(text) if !text.trim().is_empty() => parse_variable(&text)?,
+            Some(_) | None => BTreeMap::new(),
+        };
+        let mut file = None;
+        for path in candidates(context) {
+            let bytes = match fs_err::read(&path) {
+                Ok(bytes) => bytes,
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    continue;
+                }
+                Err(source) => return Err(KeychainError::Read { path, source }),
+            };
+            let config = DockerConfig::parse(&bytes);
+            let config = config.map_err(|source| KeychainError::File { path: path.clone(), source })?;
+            file = Some((path, config));
+            break;
+        }
+        Ok(Self { from_variable, file, search: context.search.clone() })
+    }
+
+    /// The credentials for a repository, and where they come from.
+    pub fn credentials(&self, repository: &Repository) -> Result<(Credentials, Option<Origin>), KeychainError> {
+        if let Some(credentials) = self.from_variable.get(repository.registry()) {
+            return Ok((credentials.clone(), Some(Origin::Variable)));
+        }
+        let Some((path, config)) = &self.file else { return Ok((Credentials::Anonymous, None)) };
+        if let Some((name, address)) = config.helper(repository.registry()) {
+            let helper = Helper { name, search: &self.search, timeout: HELPER_TIMEOUT };
+            if let Some(found) = helper.ask(&address).map_err(|source| KeychainError::Helper { source })? {
+                return Ok((found, Some(Origin::Helper(helper.program()))));
+            }
+        }
+        let found = config.credentials(repository.registry(), repository.path());
+        let found = found.map_err(|source| KeychainError::File { path: path.clone(), source })?;
+        Ok(found.map_or((Credentials::Anonymous, None), |found| (found, Some(Origin::File(path.clone())))))
+    }
+}
+
+/// The files that are looked for, in order; the first that is there is the one.
+fn candidates(context: &KeychainContext<'_>) -> Vec<PathBuf> {
+    let variable = |name: &str| (context.variable)(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let below_home = |path: &str| context.home.map(|home| home.join(path));
+    let docker = variable("DOCKER_CONFIG").or_else(|| below_home(".docker")).map(|path| path.join("config.json"));
+    let runtime = variable("XDG_RUNTIME_DIR").map(|path| path.join("containers/auth.json"));
+    let user =
+        variable("XDG_CONFIG_HOME").or_else(|| below_home(".config")).map(|path| path.join("containers/auth.json"));
+    [docker, variable("REGISTRY_AUTH_FILE"), runtime, user].into_iter().flatten().collect()
+}
+
+/// `CNB_REGISTRY_AUTH` (Platform specification): a JSON object of registry to `Authorization` header.
+fn parse_variable(text: &str) -> Result<BTreeMap<String, Credentials>, KeychainError> {
+    let invalid = |error: serde_json::Error| KeychainError::Variable { column: error.column() };
+    let values: BTreeMap<String, String> = serde_json::from_str(text).map_err(invalid)?;
+    let entry = |(registry, value): (String, String)| {
+        let host = normalised(&registry).split('/').next().unwrap_or_default();
+        let host = if host == "docker.io" { "index.docker.io" } else { host }.to_owned();
+        let credentials = Credentials::from_header(&value);
+        Ok((host, credentials.map_err(|source| KeychainError::VariableValue { registry, source })?))
+    };
+    values.into_iter().map(entry).collect()
+}

@@ -1,0 +1,78 @@
+//! A repository of a registry, and which registries are asked without TLS.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use baler_image::{DEFAULT_REGISTRY, Reference};
+
+/// A repository, such as `team/app` of `registry.example:5000`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Repository {
+    registry: Box<str>,
+    path: Box<str>,
+}
+
+impl Repository {
+    /// A repository by its parts, which come from a [`Reference`] or from configuration.
+    pub fn new(registry: &str, path: &str) -> Self {
+        let registry = if registry == "docker.io" { DEFAULT_REGISTRY } else { registry };
+        Self { registry: registry.into(), path: path.into() }
+    }
+
+    /// The registry's host, with its port if one was given.
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// The path below the registry.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+impl From<&Reference> for Repository {
+    fn from(reference: &Reference) -> Self {
+        Self::new(reference.registry(), reference.repository())
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.registry, self.path)
+    }
+}
+
+/// Whether plain HTTP is tried where a host does not speak TLS: loopback, private addresses (RFC 1918) and `*.local`, as
+/// other tools have it.
+pub fn is_plain_http_host(registry: &str) -> bool {
+    let host = host_of(registry);
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private(),
+        Ok(IpAddr::V6(address)) => address.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost") || host.ends_with(".local"),
+    }
+}
+
+fn host_of(registry: &str) -> &str {
+    match registry.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None => registry.split(':').next().unwrap_or(registry),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http() {
+        for host in
+            ["localhost", "localhost:5000", "127.0.0.1:80", "[::1]:5000", "nas.local", "10.1.2.3", "192.168.0.9:5000"]
+        {
+            assert!(is_plain_http_host(host), "{host}");
+        }
+        for host in ["registry.example", "localhost.example", "8.8.8.8", "172.32.0.1", "[2001:db8::1]:5000", "local"] {
+            assert!(!is_plain_http_host(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A repository of a registry as a sink of images.
+
+use std::sync::Arc;
+
+use baler_image::{BlobWriter, Descriptor, Digest, ImageName, Place, Sink, SinkError};
+use ureq::http::Method;
+
+use crate::client::{Access, At, Client};
+use crate::error::RegistryError;
+use crate::repository::Repository;
+use crate::transport::{Ask, Content};
+use crate::upload::{self, Upload};
+
+/// A repository that is written to.
+pub struct RegistrySink {
+    client: Arc<Client>,
+    repository: Repository,
+}
+
+/// What became of the wish to have a blob of another repository.
+pub enum Mounted {
+    /// It is there.
+    Done,
+    /// The registry began an upload instead: write the blob to it.
+    Upload(Box<dyn BlobWriter>),
+    /// It would not; begin the blob as usual.
+    No,
+}
+
+impl RegistrySink {
+    /// A view of one repository: what is written goes there.
+    pub fn new(client: Arc<Client>, repository: Repository) -> Self {
+        Self { client, repository }
+    }
+
+    /// The repository that is written to.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Finds out whether one may push here: begins an upload and ends it.
+    pub fn check_push(&self) -> Result<(), SinkError> {
+        let begun = self.client.retried(|| upload::begin(&self.client, &self.repository));
+        let begun = begun.map_err(|error| self.failed(error))?;
+        upload::cancel(&self.client, &self.repository, &begun.location);
+        Ok(())
+    }
+
+    /// Takes a blob over from another repository of the same registry, without sending it. That a registry does not do
+    /// so, for whatever reason, is no error.
+    pub fn mount_blob(&self, digest: &Digest, from: &Repository) -> Result<Mounted, SinkError> {
+        if from.registry() != self.repository.registry() || from == &self.repository {
+            return Ok(Mounted::No);
+        }
+        let path = format!("blobs/uploads/?mount={digest}&from={}", crate::location::encode(from.path()));
+        let access = Access::Mount { from: from.path() };
+        let ask = Ask::new(Method::POST);
+        let answer = match self.client.retried(|| self.client.ask(&self.repository, access, At::Path(&path), &ask)) {
+            Ok(answer) => answer,
+            Err(RegistryError::Refused { .. } | RegistryError::NotFound { .. } | RegistryError::Status { .. }) => {
+                return Ok(Mounted::No);
+            }
+            Err(error) => return Err(self.failed(error)),
+        };
+        match answer.status {
+            201 => Ok(Mounted::Done),
+            202 => {
+                let begun = upload::begun(answer).map_err(|error| self.failed(error))?;
+                Ok(Mounted::Upload(Box::new(self.upload(Some(begun)))))
+            }
+            _ => Ok(Mounted::No),
+        }
+    }
+
+    fn upload(&self, begun: Option<upload::Begun>) -> Upload {
+        Upload::new(Arc::clone(&self.client), self.repository.clone(), begun)
+    }
+
+    fn failed(&self, error: RegistryError) -> SinkError {
+        error.into_sink_error(self.place())
+    }
+}
+
+impl Sink for RegistrySink {
+    fn place(&self) -> Place {
+        Place::Registry(self.repository.registry().to_owned())
+    }
+
+    fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
+        upload::has_blob(&self.client, &self.repository, digest).map_err(|error| self.failed(error))
+    }
+
+    fn begin_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError> {
+        Ok(Box::new(self.upload(None)))
+    }
+
+    fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
+        let wrong = || SinkError::WrongName { place: self.place(), name: name.clone() };
+        let reference = name.reference().filter(|reference| Repository::from(*reference) == self.repository);
+        let reference = reference.ok_or_else(wrong)?;
+        if reference.digest().is_some_and(|digest| *digest != descriptor.digest) {
+            return Err(wrong());
+        }
+        let target = reference.tag().map_or_else(|| descriptor.digest.to_string(), str::to_owned);
+        let mut ask = Ask::new(Method::PUT).header("content-type", &*descriptor.media_type);
+        ask.content = Content::Bytes(bytes);
+        let path = format!("manifests/{target}");
+        let put = self.client.retried(|| self.client.ask(&self.repository, Access::Push, At::Path(&path), &ask));
+        put.map(|_| ()).map_err(|error| self.failed(error))
+    }
+}

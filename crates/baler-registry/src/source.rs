@@ -1,0 +1,179 @@
+//! A repository of a registry as a source of images.
+//!
+//! Only 404 is "there is none". What headers say of type and digest is a hint; bytes are believed when they have the digest
+//! that was asked for.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use baler_image::{Descriptor, Digest, Found, ImageName, Place, Source, SourceError, media_type};
+use ureq::http::Method;
+
+use crate::client::{Access, At, Client};
+use crate::download::Download;
+use crate::error::RegistryError;
+use crate::repository::Repository;
+use crate::transport::Ask;
+
+/// Manifests and indexes that are longer are none.
+const MAXIMUM_MANIFEST: u64 = 16 << 20;
+/// A config or other document must be read whole.
+const MAXIMUM_DOCUMENT: u64 = 64 << 20;
+const ACCEPTED: [&str; 4] =
+    [media_type::OCI_INDEX, media_type::OCI_MANIFEST, media_type::DOCKER_INDEX, media_type::DOCKER_MANIFEST];
+
+/// A repository that is read from.
+pub struct RegistrySource {
+    client: Arc<Client>,
+    repository: Repository,
+}
+
+impl RegistrySource {
+    /// A view of one repository: documents and blobs are read there.
+    pub fn new(client: Arc<Client>, repository: Repository) -> Self {
+        Self { client, repository }
+    }
+
+    /// The repository that is read.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    fn failed(&self, error: RegistryError) -> SourceError {
+        error.into_source_error(self.place())
+    }
+
+    fn manifest(&self, at: &Repository, reference: &str) -> Result<(Vec<u8>, String), RegistryError> {
+        let path = format!("manifests/{reference}");
+        let ask = Ask::new(Method::GET).header("accept", ACCEPTED.join(", "));
+        let answer = self.client.ask(at, Access::Pull, At::Path(&path), &ask)?;
+        let media_type = answer.header("content-type").unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
+        Ok((answer.bytes(MAXIMUM_MANIFEST)?, media_type))
+    }
+
+    fn verified_manifest(&self, at: &Repository, digest: &Digest) -> Result<(Vec<u8>, String), RegistryError> {
+        self.client.retried(|| {
+            let (bytes, media_type) = self.manifest(at, &digest.to_string())?;
+            verify(at, digest, &bytes)?;
+            Ok((bytes, media_type))
+        })
+    }
+
+    fn verified_blob(&self, at: &Repository, descriptor: &Descriptor) -> Result<Vec<u8>, RegistryError> {
+        let path = format!("blobs/{}", descriptor.digest);
+        self.client.retried(|| {
+            let answer = self.client.ask(at, Access::Pull, At::Path(&path), &Ask::new(Method::GET))?;
+            let bytes = answer.bytes(descriptor.size.min(MAXIMUM_DOCUMENT))?;
+            verify(at, &descriptor.digest, &bytes)?;
+            Ok(bytes)
+        })
+    }
+
+    /// Asks the mirrors, then the registry itself. The last word is the registry's own.
+    fn from_each<T>(&self, read: impl Fn(&Repository) -> Result<T, RegistryError>) -> Result<T, RegistryError> {
+        for mirror in mirrors(&self.client, &self.repository) {
+            if let Ok(found) = read(&mirror) {
+                return Ok(found);
+            }
+        }
+        read(&self.repository)
+    }
+}
+
+/// The repositories that are asked before this one.
+pub(crate) fn mirrors(client: &Client, repository: &Repository) -> Vec<Repository> {
+    let stands_for =
+        |registry: &str| registry == "*" || Repository::new(registry, "").registry() == repository.registry();
+    let fitting = client.settings().mirrors.iter().filter(|mirror| stands_for(&mirror.registry));
+    let at_mirror = |mirror: &crate::Mirror| {
+        let (host, prefix) = mirror.mirror.split_once('/').unwrap_or((&mirror.mirror, ""));
+        let prefix = prefix.trim_matches('/');
+        let separator = if prefix.is_empty() { "" } else { "/" };
+        Repository::new(host, &format!("{prefix}{separator}{}", repository.path()))
+    };
+    fitting.map(at_mirror).collect()
+}
+
+fn verify(at: &Repository, digest: &Digest, bytes: &[u8]) -> Result<(), RegistryError> {
+    let found = crate::download::digest_like(digest, bytes);
+    if found == *digest {
+        return Ok(());
+    }
+    let (expected, found) = (digest.to_string(), found.to_string());
+    Err(RegistryError::WrongDigest { url: at.to_string(), expected, found })
+}
+
+impl Source for RegistrySource {
+    fn place(&self) -> Place {
+        Place::Registry(self.repository.registry().to_owned())
+    }
+
+    fn find(&self, name: &ImageName) -> Result<Option<Found>, SourceError> {
+        let reference = name.reference().filter(|reference| Repository::from(*reference) == self.repository);
+        let wrong = || SourceError::WrongName { place: self.place(), name: name.clone() };
+        let reference = reference.ok_or_else(wrong)?;
+        let found = if let Some(digest) = reference.digest() {
+            self.from_each(|at| self.verified_manifest(at, digest)).map(|found| (found, digest.clone()))
+        } else {
+            let tag = reference.tag().unwrap_or("latest");
+            self.from_each(|at| self.client.retried(|| self.manifest(at, tag))).map(|found| {
+                let digest = Digest::of(&found.0);
+                (found, digest)
+            })
+        };
+        match found {
+            Ok(((bytes, media_type), digest)) => Ok(Some(Found { media_type, digest, bytes })),
+            Err(RegistryError::NotFound { .. }) => Ok(None),
+            Err(RegistryError::WrongDigest { expected, found, .. }) => Err(self.corrupt(&expected, &found)),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
+        let (digest, media_type) = (&descriptor.digest, &descriptor.media_type);
+        let is_manifest = media_type::is_index(media_type) || media_type::is_manifest(media_type);
+        let read = |at: &Repository| match is_manifest {
+            true => self.verified_manifest(at, digest).map(|(bytes, _)| bytes),
+            false => match self.verified_blob(at, descriptor) {
+                // An entry of an index may leave its type out; manifests are no blobs to a registry.
+                Err(RegistryError::NotFound { .. }) if media_type.is_empty() => {
+                    self.verified_manifest(at, digest).map(|(bytes, _)| bytes)
+                }
+                result => result,
+            },
+        };
+        let bytes = self.from_each(read).map_err(|error| match error {
+            RegistryError::NotFound { .. } => SourceError::AbsentBlob { place: self.place(), digest: digest.clone() },
+            RegistryError::WrongDigest { expected, found, .. } => self.corrupt(&expected, &found),
+            RegistryError::Truncated { received, expected, .. } => SourceError::Truncated {
+                place: self.place(),
+                digest: digest.clone(),
+                received,
+                size: expected,
+                source: None,
+            },
+            error => self.failed(error),
+        })?;
+        if bytes.len() as u64 != descriptor.size {
+            let (place, digest) = (self.place(), digest.clone());
+            return Err(SourceError::WrongSize { place, digest, size: descriptor.size, found: bytes.len() as u64 });
+        }
+        Ok(bytes)
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, SourceError> {
+        let download = Download::open(Arc::clone(&self.client), self.repository.clone(), descriptor.clone())?;
+        Ok(Box::new(download))
+    }
+}
+
+impl RegistrySource {
+    fn corrupt(&self, expected: &str, found: &str) -> SourceError {
+        let place = self.place();
+        match (expected.parse(), found.parse()) {
+            (Ok(digest), Ok(found)) => SourceError::Corrupt { place, digest, found },
+            (Err(source), _) | (_, Err(source)) => SourceError::Failed { place, source: Box::new(source) },
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Secure connections: one provider, authorities from the caller, and what went wrong with a handshake.
+
+use std::sync::Arc;
+
+use rustls::{CertificateError, InvalidMessage};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+
+use crate::error::{RegistryError, TlsFault};
+
+/// The authorities of a bundle. What else stands in it is passed over; a bundle that breaks off is an error.
+pub(crate) fn authorities(pem: &[u8]) -> Result<RootCerts, RegistryError> {
+    let mut certificates = Vec::new();
+    for item in parse_pem(pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(_) => return Err(RegistryError::Settings { reason: "the bundle of authorities is not PEM" }),
+        }
+    }
+    Ok(RootCerts::Specific(Arc::new(certificates)))
+}
+
+pub(crate) fn config(authorities: RootCerts, is_verified: bool) -> TlsConfig {
+    TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .root_certs(authorities)
+        .disable_verification(!is_verified)
+        .build()
+}
+
+pub(crate) fn fault(error: &rustls::Error) -> TlsFault {
+    match error {
+        rustls::Error::InvalidCertificate(problem) => match problem {
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => TlsFault::WrongHost,
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => TlsFault::OutOfDate,
+            CertificateError::UnknownIssuer => TlsFault::UnknownAuthority,
+            _ => TlsFault::Other,
+        },
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {
+            TlsFault::NotTls
+        }
+        _ => TlsFault::Other,
+    }
+}

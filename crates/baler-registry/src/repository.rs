@@ -49,7 +49,9 @@ pub fn is_plain_http_host(registry: &str) -> bool {
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private(),
         Ok(IpAddr::V6(address)) => address.is_loopback(),
-        Err(_) => host == "localhost" || host.ends_with(".localhost") || host.ends_with(".local"),
+        Err(_) => {
+            matches!(host.rsplit('.').next(), Some("localhost")) || matches!(host.rsplit_once('.'), Some((_, "local")))
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Access tokens: asked from the server that a registry names (Docker's token specification; OAuth2 where the credentials
+//! Access tokens: asked from the server that a registry names (Docker's token specification; `OAuth2` where the credentials
 //! are a refresh token), kept until shortly before they expire.
 
 use std::time::{Duration, Instant};

@@ -55,6 +55,12 @@ pub fn is_plain_http_host(registry: &str) -> bool {
     }
 }
 
+/// Whether a registry is on this host, so that nobody stands between.
+pub(crate) fn is_loopback(registry: &str) -> bool {
+    let host = host_of(registry);
+    host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback())
+}
+
 fn host_of(registry: &str) -> &str {
     match registry.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or(rest),

@@ -10,7 +10,7 @@ use crate::challenge::{Challenge, parse_challenges};
 use crate::credentials::{Credentials, Origin};
 use crate::error::{RegistryError, TlsFault};
 use crate::location::Location;
-use crate::repository::{Repository, is_plain_http_host};
+use crate::repository::{Repository, is_loopback, is_plain_http_host};
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::token::{Token, TokenRequest};
@@ -228,11 +228,15 @@ impl Asking<'_> {
             return send(is_secure);
         }
         let host = self.repository.registry();
-        let order: &[bool] = match (self.client.is_insecure(host), is_plain_http_host(host)) {
-            (true, _) => &[true, false],
-            // Nothing that needs protection is in the first request, and few registries on loopback have certificates.
-            (false, true) => &[false, true],
-            (false, false) => &[true],
+        let is_insecure = self.client.is_insecure(host);
+        let order: &[bool] = if !is_insecure && is_loopback(host) {
+            // Nothing that needs protection leaves this host, and few registries on it have certificates.
+            &[false, true]
+        } else if is_insecure || is_plain_http_host(host) {
+            // Whoever answers is given credentials next: on a network, protection is tried first.
+            &[true, false]
+        } else {
+            &[true]
         };
         let mut result = send(order[0]);
         let mut is_secure = order[0];

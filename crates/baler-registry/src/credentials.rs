@@ -13,7 +13,7 @@ pub enum Credentials {
         username: String,
         password: Secret,
     },
-    /// A refresh token, exchanged for access tokens (OAuth2).
+    /// A refresh token, exchanged for access tokens (`OAuth2`).
     Identity(Secret),
     /// An access token, sent as it is.
     Bearer(Secret),

@@ -140,18 +140,18 @@ mod tests {
         "credHelpers": {"help.example": "own"}, "credsStore": "", "HttpHeaders": {"a": 1}
     }"#;
 
-    fn basic(username: &str, password: &str) -> Option<Credentials> {
-        Some(Credentials::Basic { username: username.to_owned(), password: password.into() })
+    fn basic(username: &str, password: &str) -> Credentials {
+        Credentials::Basic { username: username.to_owned(), password: password.into() }
     }
 
     #[test]
     fn finds_entries() {
         let config = DockerConfig::parse(FILE).unwrap();
         let find = |registry, repository| config.credentials(registry, repository).unwrap();
-        assert_eq!(find("index.docker.io", "library/ubuntu"), basic("hub", "pw"));
-        assert_eq!(find("registry.example", "other/app"), basic("u", "p:q"));
-        assert_eq!(find("registry.example", "team/app"), basic("team", "pw"));
-        assert_eq!(find("registry.example", "teamwork/app"), basic("u", "p:q"));
+        assert_eq!(find("index.docker.io", "library/ubuntu"), Some(basic("hub", "pw")));
+        assert_eq!(find("registry.example", "other/app"), Some(basic("u", "p:q")));
+        assert_eq!(find("registry.example", "team/app"), Some(basic("team", "pw")));
+        assert_eq!(find("registry.example", "teamwork/app"), Some(basic("u", "p:q")));
         assert_eq!(find("id.example", "x"), Some(Credentials::Identity("refresh".into())));
         assert_eq!(find("empty.example", "x"), None);
         assert_eq!(find("unknown.example", "x"), None);

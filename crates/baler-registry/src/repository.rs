@@ -49,8 +49,16 @@ pub fn is_plain_http_host(registry: &str) -> bool {
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => address.is_loopback() || address.is_private(),
         Ok(IpAddr::V6(address)) => address.is_loopback(),
-        Err(_) => host == "localhost" || host.ends_with(".localhost") || host.ends_with(".local"),
+        Err(_) => {
+            matches!(host.rsplit('.').next(), Some("localhost")) || matches!(host.rsplit_once('.'), Some((_, "local")))
+        }
     }
+}
+
+/// Whether a registry is on this host, so that nobody stands between.
+pub(crate) fn is_loopback(registry: &str) -> bool {
+    let host = host_of(registry);
+    host.parse::<IpAddr>().map_or(host == "localhost", |address| address.is_loopback())
 }
 
 fn host_of(registry: &str) -> &str {

@@ -60,6 +60,6 @@ mod tests {
         }
         assert_eq!(policy.pause(5, None), None);
         assert_eq!(policy.pause(1, Some(Duration::from_secs(3))), Some(Duration::from_secs(3)));
-        assert_eq!(policy.pause(1, Some(Duration::from_secs(3600))), None);
+        assert_eq!(policy.pause(1, Some(Duration::from_hours(1))), None);
     }
 }

@@ -36,7 +36,7 @@ impl Default for Settings {
             mirrors: Vec::new(),
             retries: RetryPolicy::default(),
             connect_timeout: Duration::from_secs(15),
-            stall_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_mins(1),
         }
     }
 }

@@ -65,7 +65,7 @@ impl RegistrySink {
         match answer.status {
             201 => Ok(Mounted::Done),
             202 => {
-                let begun = upload::begun(answer).map_err(|error| self.failed(error))?;
+                let begun = upload::begun(&answer).map_err(|error| self.failed(error))?;
                 Ok(Mounted::Upload(Box::new(self.upload(Some(begun)))))
             }
             _ => Ok(Mounted::No),

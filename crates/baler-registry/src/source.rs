@@ -71,7 +71,7 @@ impl RegistrySource {
     }
 
     /// Asks the mirrors, then the registry itself. The last word is the registry's own.
-    fn from_each<T>(&self, read: impl Fn(&Repository) -> Result<T, RegistryError>) -> Result<T, RegistryError> {
+    fn at_each<T>(&self, read: impl Fn(&Repository) -> Result<T, RegistryError>) -> Result<T, RegistryError> {
         for mirror in mirrors(&self.client, &self.repository) {
             if let Ok(found) = read(&mirror) {
                 return Ok(found);
@@ -114,10 +114,10 @@ impl Source for RegistrySource {
         let wrong = || SourceError::WrongName { place: self.place(), name: name.clone() };
         let reference = reference.ok_or_else(wrong)?;
         let found = if let Some(digest) = reference.digest() {
-            self.from_each(|at| self.verified_manifest(at, digest)).map(|found| (found, digest.clone()))
+            self.at_each(|at| self.verified_manifest(at, digest)).map(|found| (found, digest.clone()))
         } else {
             let tag = reference.tag().unwrap_or("latest");
-            self.from_each(|at| self.client.retried(|| self.manifest(at, tag))).map(|found| {
+            self.at_each(|at| self.client.retried(|| self.manifest(at, tag))).map(|found| {
                 let digest = Digest::of(&found.0);
                 (found, digest)
             })
@@ -133,17 +133,19 @@ impl Source for RegistrySource {
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
         let (digest, media_type) = (&descriptor.digest, &descriptor.media_type);
         let is_manifest = media_type::is_index(media_type) || media_type::is_manifest(media_type);
-        let read = |at: &Repository| match is_manifest {
-            true => self.verified_manifest(at, digest).map(|(bytes, _)| bytes),
-            false => match self.verified_blob(at, descriptor) {
+        let read = |at: &Repository| {
+            if is_manifest {
+                return self.verified_manifest(at, digest).map(|(bytes, _)| bytes);
+            }
+            match self.verified_blob(at, descriptor) {
                 // An entry of an index may leave its type out; manifests are no blobs to a registry.
                 Err(RegistryError::NotFound { .. }) if media_type.is_empty() => {
                     self.verified_manifest(at, digest).map(|(bytes, _)| bytes)
                 }
                 result => result,
-            },
+            }
         };
-        let bytes = self.from_each(read).map_err(|error| match error {
+        let bytes = self.at_each(read).map_err(|error| match error {
             RegistryError::NotFound { .. } => SourceError::AbsentBlob { place: self.place(), digest: digest.clone() },
             RegistryError::WrongDigest { expected, found, .. } => self.corrupt(&expected, &found),
             RegistryError::Truncated { received, expected, .. } => SourceError::Truncated {

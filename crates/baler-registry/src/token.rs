@@ -1,4 +1,4 @@
-//! Access tokens: asked from the server that a registry names (Docker's token specification; OAuth2 where the credentials
+//! Access tokens: asked from the server that a registry names (Docker's token specification; `OAuth2` where the credentials
 //! are a refresh token), kept until shortly before they expire.
 
 use std::time::{Duration, Instant};
@@ -65,6 +65,11 @@ impl TokenRequest<'_> {
         }
     }
 
+    /// Only the registry itself is excused from verification, not a server that it names.
+    fn is_realm_verified(&self, realm: &Location) -> bool {
+        self.is_verified || !realm.is_same_server(self.registry)
+    }
+
     fn get(
         &self,
         transport: &Transport,
@@ -78,7 +83,7 @@ impl TokenRequest<'_> {
         for scope in self.scopes {
             at = at.with_query("scope", scope);
         }
-        let route = Route { authorization, is_verified: self.is_verified };
+        let route = Route { authorization, is_verified: self.is_realm_verified(realm) };
         read(transport.send(&at, &Ask::new(Method::GET), route)?)
     }
 
@@ -94,7 +99,7 @@ impl TokenRequest<'_> {
         let form = form.join("&");
         let mut ask = Ask::new(Method::POST).header("content-type", "application/x-www-form-urlencoded");
         ask.content = Content::Bytes(form.as_bytes());
-        let route = Route { authorization: None, is_verified: self.is_verified };
+        let route = Route { authorization: None, is_verified: self.is_realm_verified(realm) };
         read(transport.send(realm, &ask, route)?)
     }
 }

@@ -27,12 +27,12 @@ pub(crate) struct Begun {
 }
 
 pub(crate) fn begin(client: &Client, repository: &Repository) -> Result<Begun, RegistryError> {
-    begun(client.ask(repository, Access::Push, At::Path("blobs/uploads/"), &Ask::new(Method::POST))?)
+    begun(&client.ask(repository, Access::Push, At::Path("blobs/uploads/"), &Ask::new(Method::POST))?)
 }
 
-pub(crate) fn begun(answer: Answer) -> Result<Begun, RegistryError> {
+pub(crate) fn begun(answer: &Answer) -> Result<Begun, RegistryError> {
     let smallest_chunk = answer.header("oci-chunk-min-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-    Ok(Begun { location: next(&answer)?, smallest_chunk })
+    Ok(Begun { location: next(answer)?, smallest_chunk })
 }
 
 /// Where an upload goes on.
@@ -176,10 +176,7 @@ impl Upload {
             let location = self.begun()?.with_query("digest", &digest.to_string());
             let mut ask = Ask::new(Method::PUT).header("content-type", "application/octet-stream");
             ask.content = Content::Bytes(&self.waiting);
-            let error = match self.ask(&location, &ask) {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
-            };
+            let Err(error) = self.ask(&location, &ask) else { return Ok(()) };
             let is_forgotten = matches!(error, RegistryError::NotFound { .. });
             if !error.is_passing() && !is_forgotten {
                 return Err(self.failed(error));

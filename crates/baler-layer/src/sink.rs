@@ -10,8 +10,8 @@
 //!                                      └─► output, digest
 //! ```
 
-mod block;
-mod member;
+pub(crate) mod block;
+pub(crate) mod member;
 mod noise;
 mod pipeline;
 

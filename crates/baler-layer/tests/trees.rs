@@ -147,3 +147,36 @@ fn many_files_are_compared_quickly() {
     println!("{} entries compared in {elapsed:?}", manifest.entries());
     assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
 }
+
+/// Both move the ctime of the inode, which is in the manifest.
+#[test]
+fn attributes_and_hard_links_are_noticed() {
+    let fixture = tree();
+    let manifest = StatManifest::take(fixture.path()).unwrap();
+    fs_err::hard_link(fixture.at("a/one"), fixture.beside("another-name")).unwrap();
+    assert_eq!(changed(&fixture, &manifest).as_deref(), Some(Path::new("a/one")), "a link from outside");
+    let manifest = StatManifest::take(fixture.path()).unwrap();
+    fs_err::remove_file(fixture.beside("another-name")).unwrap();
+    assert_eq!(changed(&fixture, &manifest).as_deref(), Some(Path::new("a/one")), "a link that is gone");
+    for path in ["a/two", "b/empty"] {
+        let manifest = StatManifest::take(fixture.path()).unwrap();
+        let set = rustix::fs::setxattr(fixture.at(path), "user.note", b"x", rustix::fs::XattrFlags::empty());
+        if set.is_err() {
+            println!("SKIP: needs extended attributes for users in the temporary directory");
+            return;
+        }
+        assert_eq!(changed(&fixture, &manifest).as_deref(), Some(Path::new(path)));
+    }
+}
+
+/// The change comes in the same tick of the clock as the file was written, again and again: no sleep in between.
+#[test]
+fn a_change_within_the_resolution_of_the_clock_is_noticed() {
+    for round in 0..200 {
+        let fixture = tree();
+        fs_err::write(fixture.at("a/one"), "1").unwrap();
+        let manifest = StatManifest::take(fixture.path()).unwrap();
+        fs_err::write(fixture.at("a/one"), "2").unwrap();
+        assert_eq!(changed(&fixture, &manifest).as_deref(), Some(Path::new("a/one")), "round {round}");
+    }
+}

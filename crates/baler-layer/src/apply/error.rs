@@ -14,9 +14,6 @@ pub enum ApplyError {
     /// The bytes of the layer could not be read or decompressed.
     #[error("could not read the layer")]
     Read { source: io::Error },
-    /// The layer is compressed in a way that is not supported.
-    #[error("layers compressed with {compression} are not supported yet")]
-    UnsupportedCompression { compression: &'static str },
     /// The bytes are no tar.
     #[error("the layer is not a sound tar: {reason} at byte {offset}")]
     Malformed { reason: &'static str, offset: u64 },

@@ -3,16 +3,19 @@
 //! Every path is resolved inside the target, whatever links the layer has. Whiteouts become what overlayfs takes for
 //! them: a character device 0:0, and `user.overlay.opaque`. Device nodes are left out. What the header says of owners is
 //! applied or only recorded, as [`Owners`] says. Refused: names that leave the target, hard links to what the layer does
-//! not have, too many entries, too many bytes, a tar of another diffID than expected, zstd (until it is supported).
+//! not have, too many entries, too many bytes, a tar of another diffID than expected.
 
 mod attributes;
 mod error;
+mod members;
 mod place;
 mod remove;
 mod stream;
 mod unpack;
+mod zstd;
 
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::mpsc::{channel, sync_channel};
 
@@ -48,12 +51,15 @@ pub struct ApplyOptions {
     pub maximum_entries: u64,
     /// Refuse a layer with more bytes of tar.
     pub maximum_bytes: u64,
+    /// How many threads inflate a layer that our own writer made.
+    pub threads: NonZeroUsize,
 }
 
 impl ApplyOptions {
     /// Generous limits and no expected diffID.
     pub fn new(owners: Owners) -> Self {
-        Self { owners, expected_diff_id: None, maximum_entries: 20_000_000, maximum_bytes: 1 << 40 }
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self { owners, expected_diff_id: None, maximum_entries: 20_000_000, maximum_bytes: 1 << 40, threads }
     }
 }
 
@@ -74,15 +80,15 @@ pub struct Applied {
     pub writable: OwnershipIndex,
 }
 
-/// Applies the layer in `reader` (tar, or gzip of any number of members) to the empty directory `target`.
+/// Applies the layer in `reader` (tar, gzip of any number of members, or zstd) to the empty directory `target`.
 ///
 /// After an error the directory holds a part of the layer and is to be removed.
 pub fn apply(reader: impl Read + Send, target: &Path, options: &ApplyOptions) -> Result<Applied, ApplyError> {
-    let tar = stream::decompressed(reader)?;
     let (to_unpack, filled) = sync_channel(stream::CHUNKS);
     let (to_fill, emptied) = channel();
     let mut unpacker = Unpacker::new(target, options.owners)?;
     std::thread::scope(|scope| {
+        let tar = stream::decompressed(scope, options.threads.get(), reader)?;
         let pump = std::thread::Builder::new()
             .name("layer".to_owned())
             .spawn_scoped(scope, move || stream::pump(tar, &to_unpack, &emptied))

@@ -2,12 +2,15 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
+use std::thread::Scope;
 
 use baler_image::Digest;
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
-use super::ApplyError;
+use super::zstd::Frames;
+use super::{ApplyError, members};
+use crate::sink::member::HEADER_SIZE;
 
 const CHUNK_SIZE: usize = 256 * 1024;
 /// How many chunks wait between the threads.
@@ -15,20 +18,30 @@ pub(super) const CHUNKS: usize = 4;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// What `pzstd` and others begin with.
+const ZSTD_SKIPPABLE: &[u8] = &[0x50, 0x2a, 0x4d, 0x18];
 
-/// The tar in `reader`, whatever compression it has.
-pub(super) fn decompressed<'a>(reader: impl Read + Send + 'a) -> Result<Box<dyn Read + Send + 'a>, ApplyError> {
+/// The tar in `reader`, whatever compression it has. `threads` inflate what our own writer made.
+pub(super) fn decompressed<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    threads: usize,
+    reader: impl Read + Send + 'scope,
+) -> Result<Box<dyn Read + Send + 'scope>, ApplyError> {
     let mut reader = BufReader::with_capacity(CHUNK_SIZE, reader);
-    let mut magic = [0; 4];
-    let length = fill(&mut reader, &mut magic).map_err(|source| ApplyError::Read { source })?;
-    let magic = &magic[..length];
-    let is_gzip = magic.starts_with(GZIP);
-    if magic.starts_with(ZSTD) {
-        return Err(ApplyError::UnsupportedCompression { compression: "zstd" });
-    }
-    // The magic was taken out of a reader that may have had less than four bytes at first.
-    let whole = io::Cursor::new(magic.to_vec()).chain(reader);
-    Ok(if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
+    let mut start = [0; HEADER_SIZE];
+    let length = fill(&mut reader, &mut start).map_err(|source| ApplyError::Read { source })?;
+    let start = &start[..length];
+    // These bytes were taken out of a reader that may have had fewer of them at first.
+    let whole = io::Cursor::new(start.to_vec()).chain(reader);
+    Ok(if members::is_own(start) {
+        Box::new(members::inflate(scope, threads, whole).map_err(|source| ApplyError::Thread { source })?)
+    } else if start.starts_with(GZIP) {
+        Box::new(MultiGzDecoder::new(whole))
+    } else if start.starts_with(ZSTD) || start.starts_with(ZSTD_SKIPPABLE) {
+        Box::new(Frames::new(whole))
+    } else {
+        Box::new(whole)
+    })
 }
 
 /// Reads until `bytes` is full or the end is reached.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Bytes of tar in a block. Part of the format: another size gives other compressed bytes.
-pub(super) const BLOCK_SIZE: usize = 1 << 20;
+pub(crate) const BLOCK_SIZE: usize = 1 << 20;
 
 /// The two buffers of a block. A block owns its output from the start, so that no compressor waits for one that a later
 /// block holds.

@@ -1,18 +1,38 @@
 //! One block as gzip members (RFC 1952): header without time or name, deflate data, CRC and length.
 //!
+//! Each header has an extra field, as in BGZF, that says how long the member is: a reader finds the next one without
+//! inflating, and several threads can inflate at once. Other readers pass over it.
+//!
 //! The bytes depend on the block alone. Most blocks are one member. Where a block has a longer stretch of what looks like
 //! noise (files that are compressed already), that is a member of its own which is stored (RFC 1951, 3.2.4): trying to
 //! compress it takes longer than compressing text does, and reading it back costs nothing.
 
 use libdeflater::{CompressionLvl, Compressor};
 
+use super::block::BLOCK_SIZE;
 use super::noise;
 
 const LEVEL: i32 = 1;
 /// A stored block says its length in 16 bits.
 const STORED_SIZE: usize = 0xffff;
-/// Method deflate, no flags, no time, fastest algorithm, unknown system.
-const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 0xff];
+/// Method deflate, an extra field, no time, fastest algorithm, unknown system; the extra field has 8 bytes, of which 4 are
+/// the header of its one part, `BL`, and 4 the length of the whole member.
+const HEADER: [u8; HEADER_SIZE] = [0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 4, 0xff, 8, 0, b'B', b'L', 4, 0, 0, 0, 0, 0];
+pub(crate) const HEADER_SIZE: usize = 20;
+/// Where in the header the length of the member is.
+const LENGTH: std::ops::Range<usize> = 16..20;
+/// CRC and length of the data.
+pub(crate) const TRAILER_SIZE: usize = 8;
+/// No member is longer: a block that is stored, with all headers.
+pub(crate) const MAXIMUM_SIZE: usize = BLOCK_SIZE + BLOCK_SIZE / 1024;
+
+/// The length of the member that begins with `header`, if it is one of this module.
+pub(crate) fn length(header: &[u8; HEADER_SIZE]) -> Option<usize> {
+    let length = u32::from_le_bytes(*header.last_chunk()?);
+    let length = usize::try_from(length).ok()?;
+    let is_own = header[..LENGTH.start] == HEADER[..LENGTH.start];
+    (is_own && (HEADER_SIZE + TRAILER_SIZE..=MAXIMUM_SIZE).contains(&length)).then_some(length)
+}
 
 /// Compresses blocks, one after another.
 pub(super) struct MemberWriter {
@@ -62,7 +82,7 @@ impl MemberWriter {
         output.resize(data + room(input.len()), 0);
         if let Ok(length) = self.compressor.deflate_compress(input, &mut output[data..]) {
             output.truncate(data + length);
-            trailer(input, output);
+            finish(input, start, output);
         } else {
             output.truncate(start);
             store(input, output);
@@ -77,6 +97,7 @@ fn room(length: usize) -> usize {
 
 /// Adds a member that is not compressed.
 fn store(input: &[u8], output: &mut Vec<u8>) {
+    let start = output.len();
     output.extend_from_slice(&HEADER);
     let mut chunks = input.chunks(STORED_SIZE).peekable();
     while let Some(chunk) = chunks.next() {
@@ -86,11 +107,14 @@ fn store(input: &[u8], output: &mut Vec<u8>) {
         output.extend_from_slice(&(!length).to_le_bytes());
         output.extend_from_slice(chunk);
     }
-    trailer(input, output);
+    finish(input, start, output);
 }
 
-fn trailer(input: &[u8], output: &mut Vec<u8>) {
+/// Adds the trailer of the member that begins at `start`, and says its length in the header.
+fn finish(input: &[u8], start: usize, output: &mut Vec<u8>) {
     output.extend_from_slice(&libdeflater::crc32(input).to_le_bytes());
-    let length = u32::try_from(input.len()).expect("a block is small");
-    output.extend_from_slice(&length.to_le_bytes());
+    let size = u32::try_from(input.len()).expect("a block is small");
+    output.extend_from_slice(&size.to_le_bytes());
+    let length = u32::try_from(output.len() - start).expect("a member is small");
+    output[start..][LENGTH].copy_from_slice(&length.to_le_bytes());
 }

@@ -21,3 +21,4 @@ mod reproducible;
 mod run;
 mod support;
 mod together;
+mod trees;

@@ -36,7 +36,11 @@ impl Scratch {
         id_map: Option<&IdMap>,
     ) -> Result<Self, ScratchError> {
         let path = session.fresh(purpose);
-        let failed = |source| ScratchError { path: path.clone(), source: explain(source, &path) };
+        let failed = |source| {
+            // Half of it would keep the session's directory from going.
+            let _ = fs_err::remove_file(ids::beside(&path));
+            ScratchError { path: path.clone(), source: explain(source, &path) }
+        };
         if let Some(id_map) = id_map {
             ids::write(&ids::beside(&path), id_map).map_err(failed)?;
         }

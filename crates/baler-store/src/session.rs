@@ -85,9 +85,14 @@ impl Session {
     pub(crate) fn begin(tmp: &Path, store_lock: &Path) -> io::Result<Self> {
         let _guard = Lock::shared(store_lock)?;
         let directory = tempfile::Builder::new().prefix("").rand_bytes(12).tempdir_in(tmp);
-        let directory = directory.map_err(|error| explain(error, tmp))?.keep();
-        let lock = Lock::exclusive(&directory.join(LOCK))?;
-        let file = fs_err::OpenOptions::new().append(true).create_new(true).open(directory.join(PINS))?;
+        let directory = directory.map_err(|error| explain(error, tmp))?;
+        let open = || -> io::Result<_> {
+            let lock = Lock::exclusive(&directory.path().join(LOCK))?;
+            let pins = directory.path().join(PINS);
+            Ok((lock, fs_err::OpenOptions::new().append(true).create_new(true).open(pins)?))
+        };
+        let (lock, file) = open().map_err(|error| explain(error, tmp))?;
+        let directory = directory.keep();
         let pins = Mutex::new(Pins { file, known: HashSet::new() });
         let (counter, unsealed) = (AtomicU64::new(0), Mutex::default());
         let has_added = AtomicBool::new(false);

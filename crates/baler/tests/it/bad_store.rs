@@ -101,8 +101,11 @@ fn check_blobs(store: &Path) {
         let path = entry.unwrap().path();
         assert_eq!(Digest::of(&std::fs::read(&path).unwrap()).hex(), path.file_name().unwrap().to_str().unwrap());
     }
-    let tmp: Vec<_> = std::fs::read_dir(store.join("tmp")).unwrap().collect();
-    assert!(tmp.is_empty(), "{tmp:?}");
+    for session in std::fs::read_dir(store.join("tmp")).unwrap() {
+        let session = session.unwrap().path();
+        let work: Vec<_> = std::fs::read_dir(&session).unwrap().collect();
+        panic!("{} is left: {work:?}", session.display());
+    }
 }
 
 #[test]

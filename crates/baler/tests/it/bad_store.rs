@@ -101,11 +101,10 @@ fn check_blobs(store: &Path) {
         let path = entry.unwrap().path();
         assert_eq!(Digest::of(&std::fs::read(&path).unwrap()).hex(), path.file_name().unwrap().to_str().unwrap());
     }
-    for session in std::fs::read_dir(store.join("tmp")).unwrap() {
-        let session = session.unwrap().path();
-        let work: Vec<_> = std::fs::read_dir(&session).unwrap().collect();
-        panic!("{} is left: {work:?}", session.display());
-    }
+    let sessions: Vec<_> =
+        std::fs::read_dir(store.join("tmp")).unwrap().map(|session| session.unwrap().path()).collect();
+    let work = |session: &std::path::PathBuf| std::fs::read_dir(session).unwrap().collect::<Vec<_>>();
+    assert!(sessions.is_empty(), "{sessions:?} with {:?} are left", sessions.iter().map(work).collect::<Vec<_>>());
 }
 
 #[test]

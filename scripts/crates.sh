@@ -13,7 +13,9 @@ crate_tests() {
 crate_tests_as_user() {
     test_programs | while IFS=$'\t' read -r directory program; do
         echo "     Running $(basename "$directory") ($program)"
-        in_reach sh -c 'cd "$1" && exec "$2" --show-output' sh "$directory" "$program" 2>&1 < /dev/null || true
+        # A program that ends before it says its result has failed too.
+        in_reach sh -c 'cd "$1" && exec "$2" --show-output' sh "$directory" "$program" 2>&1 < /dev/null ||
+            echo "error: $program ended with $?"
     done | report_tests "$1"
 }
 

@@ -17,8 +17,9 @@ impl SmallDisk {
     fn mount(path: &Path, size: u32) -> Option<Self> {
         std::fs::create_dir_all(path).unwrap();
         let options = format!("size={size}k,mode=0700");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(path).output();
-        if mount.is_ok_and(|output| output.status.success()) {
+        let mount =
+            crate::support::try_outcome(Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(path));
+        if mount.is_ok_and(|outcome| outcome.code == Some(0)) {
             return Some(Self { path: path.to_owned() });
         }
         eprintln!("SKIP: needs root, to mount a small file system");

@@ -49,7 +49,7 @@ fn refused_namespaces_are_a_problem_with_a_remedy() {
     let script = "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$0\" \"$@\"";
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]);
     command.arg(inner.get_program()).args(inner.get_args()).env("BALER_HOME", place.store());
-    let said: Outcome = command.output().unwrap().into();
+    let said: Outcome = crate::support::outcome(&mut command);
     if said.stderr.contains("unshare") {
         eprintln!("SKIP: needs unshare ({})", said.stderr);
         return;

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Place, User, application, buildpack};
+use crate::support::{Place, User, application, buildpack, outcome, try_outcome};
 
 fn place() -> Option<Place> {
     let place = Place::with_builder(User::Caller, &["web"])?;
@@ -35,14 +35,14 @@ fn images_are_listed_shown_and_removed() {
 fn a_saved_image_is_a_docker_archive() {
     let Some(place) = place() else { return };
     place.run(&["save", "app", "--output", "app.tar"]).success();
-    let listed = Command::new("tar").args(["-tf", "app.tar"]).current_dir(place.path()).output().unwrap();
-    let names = String::from_utf8(listed.stdout).unwrap();
+    let listed = outcome(Command::new("tar").args(["-tf", "app.tar"]).current_dir(place.path()));
+    let names = listed.stdout;
     assert!(names.contains("manifest.json\n"), "{names}");
-    if Command::new("skopeo").arg("--version").output().is_err() {
+    if try_outcome(Command::new("skopeo").arg("--version")).is_err() {
         eprintln!("SKIP: needs skopeo to read the archive");
         return;
     }
     let inspected =
-        Command::new("skopeo").args(["inspect", "docker-archive:app.tar"]).current_dir(place.path()).output().unwrap();
-    assert!(inspected.status.success(), "{}", String::from_utf8_lossy(&inspected.stderr));
+        outcome(Command::new("skopeo").args(["inspect", "docker-archive:app.tar"]).current_dir(place.path()));
+    inspected.success();
 }

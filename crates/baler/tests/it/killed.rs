@@ -99,7 +99,7 @@ fn start(place: &Place, random: &mut Random) -> Child {
     ];
     let arguments = commands[usize::try_from(random.below(commands.len() as u64)).unwrap()];
     let mut command = place.command(arguments);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap()
+    crate::support::spawn(command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0))
 }
 
 /// The whole group, or the program alone: then its helpers have to notice by themselves.

@@ -59,7 +59,9 @@ fn a_background_process_ends_with_the_build() {
 #[test]
 fn output_that_is_not_utf_8_goes_through_unchanged() {
     let Some(place) = place(User::Caller, "printf 'caf\\351 \\377\\376\\n'") else { return };
-    let output = place.command(&["build", "app", "-B", "builder", "-p", "app"]).output().unwrap();
+    let mut command = place.command(&["build", "app", "-B", "builder", "-p", "app"]);
+    let child = crate::support::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert!(output.stdout.windows(8).any(|bytes| bytes == b"caf\xe9 \xff\xfe\n"), "{output:?}");
 }
@@ -69,7 +71,7 @@ fn much_output_is_passed_on_and_not_kept() {
     const SIZE: usize = 100 << 20;
     let Some(place) = place(User::Caller, "dd if=/dev/zero bs=1048576 count=100 2>/dev/null") else { return };
     let mut command = place.command(&["build", "app", "-B", "builder", "-p", "app"]);
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = crate::support::spawn(command.stdout(Stdio::piped()));
     let mut stdout = child.stdout.take().unwrap();
     let (mut buffer, mut count, mut memory) = (vec![0; 1 << 16], 0, String::new());
     loop {
@@ -148,7 +150,7 @@ fn many_processes_end_at_once() {
         let script = "i=0; while [ $i -lt 300 ]; do (trap '' TERM INT; sleep 4713) & i=$((i + 1)); done; wait";
         let Some(place) = place(user, script) else { return };
         let mut command = place.command(&["build", "app", "-B", "builder", "-p", "app"]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = crate::support::spawn(command.stdout(Stdio::null()).stderr(Stdio::null()));
         wait_for("the processes to start", || processes(b"sleep\x004713") >= 250);
         rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT).unwrap();
         let began = Instant::now();
@@ -186,7 +188,7 @@ exit $code";
     let mut command = std::process::Command::new("unshare");
     command.args(["--mount", "sh", "-c", SCRIPT]).current_dir(place.path()).env_clear();
     command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.output().unwrap().into()
+    crate::support::outcome(&mut command)
 }
 
 /// The first and the last line: the small application, before and after.

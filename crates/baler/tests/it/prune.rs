@@ -110,7 +110,7 @@ fn what_a_running_build_uses_stays() {
     let Some(place) = place() else { return };
     buildpack(&place, "slow", "exit 0", &format!("{SCRIPT}\necho started; sleep 1"));
     let mut command = place.command(&["build", "app", "--builder", "builder", "--path", "app", "--buildpack", "slow"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+    let mut child = crate::support::spawn(command.stdout(Stdio::piped()).stderr(Stdio::inherit()));
     let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(output.by_ref().any(|line| line.unwrap() == "started"));
     // Again and again, until after its end.

@@ -10,6 +10,6 @@ mod user;
 pub use base::Base;
 pub use buildpack::{application, buildpack, write};
 pub use program::{Outcome, Place};
-pub use spawn::{outcome, spawn};
+pub use spawn::{outcome, spawn, try_outcome};
 pub use terminal::Terminal;
 pub use user::{User, users};

@@ -36,7 +36,7 @@ impl Terminal {
         command.current_dir(place.path()).env_clear();
         command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.stdin(open()).stdout(open()).stderr(open());
-        Some(Self { keyboard: File::from(keyboard), child: command.spawn().unwrap(), said: String::new() })
+        Some(Self { keyboard: File::from(keyboard), child: super::spawn(&mut command), said: String::new() })
     }
 
     /// Types one character.

@@ -9,7 +9,11 @@ fn a_machine_that_can_build_is_well_for_every_user() {
         let said = place.run(&["doctor"]).success();
         assert!(said.stdout.contains("one was made, as builds make it"), "{user:?}: {}", said.stdout);
         assert!(said.stdout.ends_with("Builds can work.\n"), "{user:?}: {}", said.stdout);
-        assert_eq!(said.stdout.contains("warning  sub-ids"), matches!(user, User::Single { .. }), "{}", said.stdout);
+        // Whether an ordinary user that runs the tests has some is not known here.
+        if user != User::Caller || rustix::process::geteuid().is_root() {
+            let has_none = matches!(user, User::Single { .. });
+            assert_eq!(said.stdout.contains("warning  sub-ids"), has_none, "{}", said.stdout);
+        }
         let left: Vec<_> = std::fs::read_dir(place.store().join("tmp")).unwrap().collect();
         assert!(left.is_empty(), "{user:?}: {left:?}");
     }

@@ -6,7 +6,7 @@ use crate::config::ImageConfig;
 use crate::digest::Digest;
 use crate::manifest::{Descriptor, Manifest};
 use crate::media_type::Family;
-use crate::name::ImageName;
+use crate::name::{ArchiveKind, Engine, ImageName};
 use crate::platform::Platform;
 
 /// A document with the very bytes it was read from; they are what its digest covers.
@@ -25,6 +25,35 @@ pub enum Place {
     Layout(PathBuf),
     /// A registry: its host, with the port if it has one of its own.
     Registry(String),
+    /// An archive: one file.
+    Archive { kind: ArchiveKind, path: PathBuf },
+    /// A daemon, at an address such as `unix:///var/run/docker.sock`.
+    Daemon { engine: Engine, address: String },
+}
+
+/// What an image is known by where it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The digest of its manifest.
+    Manifest(Digest),
+    /// The digest of its config. The place keeps no manifest (a Docker archive, a classic Docker daemon, Podman); the
+    /// image's manifest was made up from what is there, and its digest means nothing elsewhere.
+    ImageId(Digest),
+}
+
+impl Identity {
+    /// The digest, whatever it is of.
+    pub fn digest(&self) -> &Digest {
+        match self {
+            Self::Manifest(digest) | Self::ImageId(digest) => digest,
+        }
+    }
+}
+
+impl std::fmt::Display for Identity {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.digest().fmt(formatter)
+    }
 }
 
 impl std::fmt::Display for Place {
@@ -33,6 +62,8 @@ impl std::fmt::Display for Place {
             Self::Store => formatter.write_str("the local store"),
             Self::Layout(path) => write!(formatter, "the OCI layout {}", path.display()),
             Self::Registry(host) => write!(formatter, "the registry {host}"),
+            Self::Archive { kind, path } => write!(formatter, "the {kind} {}", path.display()),
+            Self::Daemon { engine, address } => write!(formatter, "{engine} at {address}"),
         }
     }
 }
@@ -52,6 +83,7 @@ pub struct Layer {
 pub struct ResolvedImage {
     name: ImageName,
     index_digest: Option<Digest>,
+    identity: Identity,
     digest: Digest,
     platform: Platform,
     place: Place,
@@ -64,7 +96,7 @@ pub struct ResolvedImage {
 pub struct Parts {
     pub name: ImageName,
     pub index_digest: Option<Digest>,
-    pub digest: Digest,
+    pub identity: Identity,
     pub platform: Platform,
     pub place: Place,
     pub manifest: Document<Manifest>,
@@ -83,7 +115,11 @@ pub struct LayerCountMismatch {
 impl ResolvedImage {
     /// Puts an image together; fails where manifest and config disagree on the number of layers.
     pub fn from_parts(parts: Parts) -> Result<Self, LayerCountMismatch> {
-        let Parts { name, index_digest, digest, platform, place, manifest, config } = parts;
+        let Parts { name, index_digest, identity, platform, place, manifest, config } = parts;
+        let digest = match &identity {
+            Identity::Manifest(digest) => digest.clone(),
+            Identity::ImageId(_) => Digest::of(&manifest.raw),
+        };
         let (descriptors, diff_ids) = (&manifest.value.layers, &config.value.rootfs.diff_ids);
         if descriptors.len() != diff_ids.len() {
             return Err(LayerCountMismatch { digest, layers: descriptors.len(), diff_ids: diff_ids.len() });
@@ -93,7 +129,7 @@ impl ResolvedImage {
             diff_id: diff_id.clone(),
         };
         let layers = descriptors.iter().zip(diff_ids).map(layer).collect();
-        Ok(Self { name, index_digest, digest, platform, place, manifest, config, layers })
+        Ok(Self { name, index_digest, identity, digest, platform, place, manifest, config, layers })
     }
 
     /// The name as it was given.
@@ -112,7 +148,12 @@ impl ResolvedImage {
         self.index_digest.as_ref()
     }
 
-    /// The manifest digest: the image's identity.
+    /// What the image is known by.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The manifest's digest. Where the identity is an image id, it is that of a manifest made up here.
     pub fn digest(&self) -> &Digest {
         &self.digest
     }

@@ -17,9 +17,9 @@ mod source;
 
 pub use config::{History, ImageConfig, RootFs, RuntimeConfig};
 pub use digest::{Algorithm, Digest, InvalidDigest};
-pub use image::{Document, Layer, LayerCountMismatch, Parts, Place, ResolvedImage};
+pub use image::{Document, Identity, Layer, LayerCountMismatch, Parts, Place, ResolvedImage};
 pub use manifest::{Descriptor, Index, Manifest};
-pub use name::{ImageName, Target};
+pub use name::{ArchiveKind, DaemonImage, Engine, ImageName, Target};
 pub use platform::{InvalidPlatform, Platform};
 pub use reference::{DEFAULT_REGISTRY, InvalidReference, Reference};
 pub use resolve::{ResolveError, Wanted, resolve};

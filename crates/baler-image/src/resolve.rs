@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::config::ImageConfig;
 use crate::digest::Digest;
-use crate::image::{Document, LayerCountMismatch, Parts, Place, ResolvedImage};
+use crate::image::{Document, Identity, LayerCountMismatch, Parts, Place, ResolvedImage};
 use crate::manifest::{Descriptor, Index, Manifest};
 use crate::media_type;
 use crate::name::ImageName;
@@ -221,10 +221,15 @@ impl Resolution<'_> {
         {
             return Err(self.no_platform(vec![platform], None));
         }
+        let identity = if self.source.keeps_manifests() {
+            Identity::Manifest(found.digest)
+        } else {
+            Identity::ImageId(manifest.config.digest.clone())
+        };
         let parts = Parts {
             name: self.name.clone(),
             index_digest,
-            digest: found.digest,
+            identity,
             platform: platform.normalised(),
             place: self.source.place(),
             manifest: Document { raw: found.bytes, value: manifest },

@@ -14,6 +14,11 @@ pub trait Sink: Sync {
     /// What the place is called.
     fn place(&self) -> Place;
 
+    /// Whether the place keeps manifests. One that does not knows an image by the digest of its config.
+    fn keeps_manifests(&self) -> bool {
+        true
+    }
+
     /// Whether a blob is there already.
     fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError>;
 

@@ -14,6 +14,12 @@ pub trait Source: Sync {
     /// What the place is called.
     fn place(&self) -> Place;
 
+    /// Whether the place keeps manifests. One that does not makes them up from what it has, and knows an image by the
+    /// digest of its config.
+    fn keeps_manifests(&self) -> bool {
+        true
+    }
+
     /// The document that a name points at: a manifest or an index. `None` is said only where the place
     /// answered that it has none; a place that could not answer is an error.
     fn find(&self, name: &ImageName) -> Result<Option<Found>, SourceError>;

@@ -114,6 +114,10 @@ impl Sink for InterruptibleSink<'_> {
         self.sink.place()
     }
 
+    fn keeps_manifests(&self) -> bool {
+        self.sink.keeps_manifests()
+    }
+
     fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
         self.sink.has_blob(digest)
     }

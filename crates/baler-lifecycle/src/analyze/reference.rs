@@ -3,16 +3,21 @@
 use baler_cnb::analyzed::TargetMetadata;
 use baler_cnb::buildpack::Distro;
 use baler_cnb::labels::{BASE_DISTRO_NAME, BASE_DISTRO_VERSION, BASE_ID};
-use baler_image::{ResolvedImage, Target};
+use baler_image::{Place, ResolvedImage, Target};
 
 use super::AnalyzeError;
 
-/// `registry/repository@digest`, or `path@digest` for a layout: what later phases and labels call an image by.
+/// What later phases and labels call an image by: `registry/repository@digest`; `path@digest` for a layout or an archive;
+/// the bare id in a daemon, as other lifecycles do.
 pub fn pinned_reference(image: &ResolvedImage) -> String {
-    let digest = image.digest();
+    let digest = image.identity().digest();
+    if let Place::Daemon { .. } = image.place() {
+        return digest.hex().to_owned();
+    }
     match image.name().target() {
         Target::Reference(reference) => reference.at(digest.clone()).to_string(),
-        Target::Layout { path, .. } => format!("{}@{digest}", path.display()),
+        Target::Layout { path, .. } | Target::Archive { path, .. } => format!("{}@{digest}", path.display()),
+        Target::Daemon { .. } => digest.hex().to_owned(),
     }
 }
 

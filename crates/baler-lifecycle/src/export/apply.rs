@@ -3,7 +3,8 @@
 use std::io;
 
 use baler_image::{
-    Descriptor, Document, ImageConfig, ImageName, Manifest, Parts, Platform, ResolvedImage, Sink, SinkError, Source,
+    Descriptor, Document, Identity, ImageConfig, ImageName, Manifest, Parts, Platform, ResolvedImage, Sink, SinkError,
+    Source,
 };
 
 use super::pack::Packed;
@@ -94,15 +95,18 @@ pub(crate) fn store_image(
     log.info(&format!("Saving {first}..."));
     let config = &new.manifest.value.config;
     put_bytes(sink, config, &new.config.raw).map_err(ExportError::StoreImage)?;
+    let config_digest = config.digest.clone();
     let media_type = new.manifest.value.media_type.clone().unwrap_or_default();
     let descriptor = Descriptor::of(&media_type, &new.manifest.raw);
     put_names(sink, &descriptor, &new.manifest.raw, names, log)?;
     log.debug(&format!("*** Digest: {}", descriptor.digest));
     log.debug(&format!("*** Manifest Size: {}", descriptor.size));
+    let identity =
+        if sink.keeps_manifests() { Identity::Manifest(descriptor.digest) } else { Identity::ImageId(config_digest) };
     let parts = Parts {
         name: first.clone(),
         index_digest: None,
-        digest: descriptor.digest,
+        identity,
         platform: new.platform,
         place: sink.place(),
         manifest: new.manifest,

@@ -4,7 +4,7 @@ use baler_cnb::build::BuildFile;
 use baler_cnb::features::PlatformFeatures;
 use baler_cnb::labels::{BuildpackLayers, StoreLabel};
 use baler_cnb::report::{BuildReport, ImageReport, Report};
-use baler_image::{ImageName, Place, ResolvedImage};
+use baler_image::{Identity, ImageName, Place, ResolvedImage};
 
 use super::announce::Announcer;
 use super::config::ConfigInputs;
@@ -193,14 +193,16 @@ fn for_cache<'a, 'b>(
 
 /// What report.toml says of an image.
 pub(crate) fn image_report(image: &ResolvedImage, names: &[ImageName]) -> ImageReport {
-    let digest = match image.place() {
-        Place::Store | Place::Registry(_) => image.digest().to_string(),
+    let (digest, image_id) = match (image.identity(), image.place()) {
         // As other lifecycles do: the digest is in the index of the layout.
-        Place::Layout(_) => String::new(),
+        (_, Place::Layout(_) | Place::Archive { .. }) => (String::new(), String::new()),
+        (identity, Place::Daemon { .. }) => (String::new(), identity.digest().hex().to_owned()),
+        (Identity::Manifest(digest), Place::Store | Place::Registry(_)) => (digest.to_string(), String::new()),
+        (Identity::ImageId(id), Place::Store | Place::Registry(_)) => (String::new(), id.hex().to_owned()),
     };
     ImageReport {
         tags: names.iter().map(|name| name.given().to_owned()).collect(),
-        image_id: String::new(),
+        image_id,
         digest,
         manifest_size: image.manifest().raw.len() as u64,
     }

@@ -122,7 +122,9 @@ fn find_images(context: &Context<'_>, places: &Places) -> Result<Found, Failure>
             let target = located.image.name().target().clone();
             let target = name.parse().map_or(target.clone(), |reference| match target {
                 baler_image::Target::Reference(_) => baler_image::Target::Reference(reference),
-                target @ baler_image::Target::Layout { .. } => target,
+                target @ (baler_image::Target::Layout { .. }
+                | baler_image::Target::Archive { .. }
+                | baler_image::Target::Daemon { .. }) => target,
             });
             located.image.named(ImageName::new(name, target))
         }

@@ -51,6 +51,8 @@ pub(super) enum PlaceError {
     Moved { name: ImageName, found: Digest },
     #[error("'{name}' is in a registry, but images are in layouts here")]
     NotALayout { name: ImageName },
+    #[error("'{name}' is neither in a registry nor in a layout")]
+    Elsewhere { name: ImageName },
 }
 
 impl Places {
@@ -105,10 +107,11 @@ impl Places {
                 Err(LayoutError::Absent { .. }) => return Ok(None),
                 Err(error) => return Err(error.into()),
             },
+            Target::Archive { .. } | Target::Daemon { .. } => return Err(PlaceError::Elsewhere { name: name.clone() }),
         };
         // In its layout it is the only image, whatever it is called there.
         let asked = match name.target() {
-            Target::Reference(_) => name.clone(),
+            Target::Reference(_) | Target::Archive { .. } | Target::Daemon { .. } => name.clone(),
             Target::Layout { path, .. } => {
                 ImageName::new(name.given(), Target::Layout { path: path.clone(), name: None })
             }
@@ -151,6 +154,7 @@ impl Places {
             }
             (_, Target::Layout { path, .. }) => Ok(Box::new(Layout::open(path)?)),
             (Self::Layouts { .. }, Target::Reference(_)) => Err(PlaceError::NotALayout { name: name.clone() }),
+            (_, Target::Archive { .. } | Target::Daemon { .. }) => Err(PlaceError::Elsewhere { name: name.clone() }),
         }
     }
 
@@ -162,6 +166,7 @@ impl Places {
             }
             (_, Target::Layout { path, .. }) => Ok(OneSink::Layout(OnlyImage(Layout::create_or_open(path)?))),
             (Self::Layouts { .. }, Target::Reference(_)) => Err(PlaceError::NotALayout { name: name.clone() }),
+            (_, Target::Archive { .. } | Target::Daemon { .. }) => Err(PlaceError::Elsewhere { name: name.clone() }),
         }
     }
 

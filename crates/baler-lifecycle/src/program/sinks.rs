@@ -91,6 +91,7 @@ fn key(name: &ImageName) -> String {
     match name.target() {
         Target::Reference(reference) => reference.full_repository(),
         Target::Layout { path, .. } => path.to_string_lossy().into_owned(),
+        Target::Archive { .. } | Target::Daemon { .. } => name.target().to_string(),
     }
 }
 

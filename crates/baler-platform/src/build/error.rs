@@ -57,6 +57,8 @@ pub enum BuildError {
     Export(#[from] baler_lifecycle::export::ExportError),
     #[error("{0}")]
     NoLauncher(#[from] baler_lifecycle::launcher_binary::NoLauncher),
+    #[error("an image cannot be written to '{name}' yet")]
+    NoSuchDestination { name: ImageName },
     #[error("could not write the layout of '{name}'")]
     Layout { name: ImageName, source: baler_store::LayoutError },
     #[error("could not read {}", path.display())]

@@ -68,6 +68,9 @@ pub(super) fn export(
             Layout::create_or_open(path)
                 .map_err(|source| BuildError::Layout { name: request.image.clone(), source })?,
         ),
+        Target::Archive { .. } | Target::Daemon { .. } => {
+            return Err(BuildError::NoSuchDestination { name: request.image.clone() });
+        }
     };
     let sink: &dyn Sink = match &layout {
         Some(layout) => layout,

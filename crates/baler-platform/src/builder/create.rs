@@ -9,7 +9,9 @@ use baler_cnb::labels::{
     ModuleLayers, STACK_MIXINS, encode, encode_order,
 };
 use baler_cnb::order::{Group, System, SystemModules};
-use baler_image::{Descriptor, Digest, Document, History, ImageName, Parts, Platform, ResolvedImage, Sink, Wanted};
+use baler_image::{
+    Descriptor, Digest, Document, History, Identity, ImageName, Parts, Platform, ResolvedImage, Sink, Target, Wanted,
+};
 use baler_layer::module::ModuleLayer;
 use baler_layer::sink::compress;
 use baler_layer::tar::{Attributes, Owner, TarError, TarWriter};
@@ -59,8 +61,11 @@ pub fn create(context: &Context<'_>, request: &CreateRequest) -> Result<CreatedB
     let user = (labels::id(image, "CNB_USER_ID")?, labels::id(image, "CNB_GROUP_ID")?);
 
     let layout = match request.image.target() {
-        baler_image::Target::Reference(_) => None,
-        baler_image::Target::Layout { path, .. } => Some(Layout::create_or_open(path)?),
+        Target::Reference(_) => None,
+        Target::Layout { path, .. } => Some(Layout::create_or_open(path)?),
+        Target::Archive { .. } | Target::Daemon { .. } => {
+            return Err(CreateError::NoSuchDestination { name: request.image.clone() });
+        }
     };
     let sink: &dyn Sink = match &layout {
         Some(layout) => layout,
@@ -94,11 +99,14 @@ fn find_build_image(context: &Context<'_>, config: &BuilderConfig, base: &Path) 
     let name: ImageName = config.build_image.parse().map_err(invalid)?;
     // A relative layout path is relative to the file that names it.
     let name = match name.target() {
-        baler_image::Target::Layout { path, name: inner } if path.is_relative() => {
+        Target::Layout { path, name: inner } if path.is_relative() => {
             let suffix = inner.as_deref().map(|inner| format!(":{inner}")).unwrap_or_default();
             format!("oci:{}{suffix}", base.join(path).display()).parse().map_err(invalid)?
         }
-        baler_image::Target::Reference(_) | baler_image::Target::Layout { .. } => name,
+        Target::Archive { kind, path, name: inner } if path.is_relative() => {
+            ImageName::from(Target::Archive { kind: *kind, path: base.join(path), name: inner.clone() })
+        }
+        Target::Reference(_) | Target::Layout { .. } | Target::Archive { .. } | Target::Daemon { .. } => name,
     };
     let target = config.targets.first();
     let wanted = match target {
@@ -278,11 +286,16 @@ impl<'a> Draft<'a> {
         put(self.sink, &manifest.config, &raw)?;
         let document = serde_json::to_vec(&manifest)?;
         let descriptor = Descriptor::of(self.base.family().manifest(), &document);
+        let identity = if self.sink.keeps_manifests() {
+            Identity::Manifest(descriptor.digest.clone())
+        } else {
+            Identity::ImageId(manifest.config.digest.clone())
+        };
         // Fails here, not at the first build, if the parts do not belong together.
         let image = ResolvedImage::from_parts(Parts {
             name: request.image.clone(),
             index_digest: None,
-            digest: descriptor.digest.clone(),
+            identity,
             platform: self.base.platform().clone(),
             place: self.sink.place(),
             manifest: Document { raw: document.clone(), value: manifest },

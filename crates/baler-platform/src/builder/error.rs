@@ -31,6 +31,8 @@ pub enum CreateError {
     FetchBuildImage { name: ImageName, source: LocateError },
     #[error("{0}")]
     Id(#[from] IdError),
+    #[error("a builder cannot be written to '{name}' yet")]
+    NoSuchDestination { name: ImageName },
     #[error("{0}")]
     Layout(#[from] baler_store::LayoutError),
     #[error("{0}")]

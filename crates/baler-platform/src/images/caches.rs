@@ -16,6 +16,11 @@ pub(crate) fn cache_key(name: &ImageName) -> String {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             format!("{LAYOUT}{}:{}", path.display(), name.as_deref().unwrap_or_default())
         }
+        Target::Archive { kind, path, name } => {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            Target::Archive { kind: *kind, path, name: name.clone() }.to_string()
+        }
+        Target::Daemon { .. } => name.target().to_string(),
     }
 }
 

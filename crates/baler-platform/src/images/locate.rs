@@ -27,6 +27,8 @@ pub enum LocateError {
     Resolve(#[from] ResolveError),
     #[error("{0}")]
     Layout(#[from] LayoutError),
+    #[error("'{name}': images cannot be read from there yet")]
+    Unsupported { name: ImageName },
 }
 
 impl LocateError {
@@ -54,5 +56,6 @@ pub fn locate(store: &Store, name: &ImageName, wanted: &Wanted) -> Result<Locate
             let layout = Layout::open(path)?;
             Ok(Located { image: resolve(name, wanted, &layout)?, layout: Some(layout) })
         }
+        Target::Archive { .. } | Target::Daemon { .. } => Err(LocateError::Unsupported { name: name.clone() }),
     }
 }

@@ -38,11 +38,14 @@ impl Sink for Layout {
         writer.commit(&descriptor.digest, bytes.len() as u64)?;
         let mut entry = descriptor.clone();
         match name.target() {
-            Target::Layout { name: Some(name), .. } => {
+            Target::Layout { name: Some(name), .. } | Target::Archive { name: Some(name), .. } => {
                 entry.annotations.insert(REFERENCE_NAME.to_owned(), name.clone())
             }
             Target::Reference(reference) => entry.annotations.insert(REFERENCE_NAME.to_owned(), tag_of(reference)),
-            Target::Layout { name: None, .. } => entry.annotations.remove(REFERENCE_NAME),
+            Target::Layout { name: None, .. } | Target::Archive { name: None, .. } => {
+                entry.annotations.remove(REFERENCE_NAME)
+            }
+            Target::Daemon { .. } => return Err(SinkError::WrongName { place: self.place(), name: name.clone() }),
         };
         self.put_entry(entry).map_err(failed)
     }

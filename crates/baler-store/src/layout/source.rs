@@ -27,8 +27,10 @@ impl Source for Layout {
         let entries = self.parse(&bytes).map_err(|error| self.failed(error))?.manifests;
         let wanted = match name.target() {
             Target::Reference(reference) => Wanted::Reference(reference),
-            Target::Layout { name: Some(name), .. } => Wanted::Named(name),
-            Target::Layout { name: None, .. } => Wanted::Only,
+            Target::Layout { name: Some(name), .. } | Target::Archive { name: Some(name), .. } => Wanted::Named(name),
+            Target::Layout { name: None, .. } | Target::Archive { name: None, .. } => Wanted::Only,
+            // What a daemon has is not here.
+            Target::Daemon { .. } => return Ok(None),
         };
         let mut matching: Vec<&Descriptor> = entries.iter().filter(|entry| wanted.is_met_by(entry)).collect();
         matching.dedup_by(|one, other| one.digest == other.digest);

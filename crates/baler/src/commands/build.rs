@@ -124,6 +124,8 @@ fn conclude(image: &ImageName, exported: &Exported, console: &Console) {
     let place = match image.target() {
         Target::Reference(_) => "in the local store".to_owned(),
         Target::Layout { path, .. } => format!("the OCI layout {}", path.display()),
+        Target::Archive { kind, path, .. } => format!("the {kind} {}", path.display()),
+        Target::Daemon { engine, .. } => format!("in {engine}"),
     };
     let run = format!("run it with `baler run {image}`");
     let hand_on = format!("hand it to Docker with `baler save {image} | docker load`");

@@ -1,7 +1,7 @@
 use baler_cnb::api::PlatformApi;
 use baler_cnb::labels::{LIFECYCLE_METADATA, encode};
 use baler_cnb::project_metadata::ProjectMetadata;
-use baler_image::{Parts, Place, ResolvedImage, RootFs};
+use baler_image::{Identity, Parts, Place, ResolvedImage, RootFs};
 
 use super::*;
 use crate::analyze::Previous;
@@ -28,7 +28,7 @@ fn image(layers: &[&str], family: Family) -> ResolvedImage {
     let parts = Parts {
         name: "registry.example/image".parse().unwrap(),
         index_digest: None,
-        digest: Digest::of(&manifest.raw),
+        identity: Identity::Manifest(Digest::of(&manifest.raw)),
         platform: config.platform().unwrap(),
         place: Place::Store,
         manifest,

@@ -119,6 +119,8 @@ fn image(description: Description, epoch: i64) -> Result<Image> {
         name: description.image,
         architecture: command::read(Command::new("dpkg").arg("--print-architecture"))?.trim().to_owned(),
         created,
+        created_by: "cargo xtask base-images".to_owned(),
+        command: vec!["/bin/bash".to_owned()],
         user: format!("{}:{}", description.user.uid, description.user.gid),
         working_directory: format!("/home/{}", description.user.name),
         env,

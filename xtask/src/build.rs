@@ -9,10 +9,12 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use fs_err as fs;
 
-use crate::{command, output, workspace};
+use crate::{command, output, sbom, workspace};
 
-const AMD64: &str = "x86_64-unknown-linux-musl";
-const ARM64: &str = "aarch64-unknown-linux-musl";
+pub(crate) const AMD64: &str = "x86_64-unknown-linux-musl";
+pub(crate) const ARM64: &str = "aarch64-unknown-linux-musl";
+/// All that there are programs for.
+pub(crate) const TARGETS: [&str; 2] = [AMD64, ARM64];
 
 /// The names under which the program is a phase.
 const PHASES: [&str; 8] = ["analyzer", "builder", "creator", "detector", "exporter", "extender", "rebaser", "restorer"];
@@ -22,6 +24,9 @@ pub(crate) struct Options {
     /// Build the launchers only
     #[arg(long)]
     launchers: bool,
+    /// Build the programs of the other architecture as well
+    #[arg(long, conflicts_with = "launchers")]
+    all: bool,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -38,19 +43,35 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
 
-    require_musl_gcc()?;
-    output::step(&format!("building baler for {target}"));
-    let program = build_program(target, &launchers)?;
-    install(&program, &dist.join("baler"))?;
-    let launcher = if target == AMD64 { &launchers.amd64 } else { &launchers.arm64 };
-    install_lifecycle(&dist, launcher)?;
-    output::step(&format!("wrote {} and {}", dist.join("baler").display(), dist.join("lifecycle").display()));
+    sbom::write_all(&dist.join("sbom"))?;
+    for target in TARGETS.into_iter().filter(|other| *other == target || options.all) {
+        require_c_compiler(target)?;
+        output::step(&format!("building baler for {target}"));
+        let program = build_program(target, &launchers)?;
+        let directory = programs(target)?;
+        fs::create_dir_all(&directory)?;
+        install(&program, &directory.join("baler"))?;
+        install_lifecycle(&directory, launchers.of(target))?;
+        output::step(&format!("wrote {} and lifecycle/ beside it", directory.join("baler").display()));
+    }
     Ok(())
+}
+
+/// Where the programs for `target` are: `baler` and `lifecycle/`.
+pub(crate) fn programs(target: &str) -> Result<PathBuf> {
+    let dist = workspace::dist();
+    Ok(if target == host_target()? { dist } else { dist.join("foreign") })
 }
 
 struct Launchers {
     amd64: PathBuf,
     arm64: PathBuf,
+}
+
+impl Launchers {
+    fn of(&self, target: &str) -> &Path {
+        if target == AMD64 { &self.amd64 } else { &self.arm64 }
+    }
 }
 
 fn build_launchers() -> Result<Launchers> {
@@ -68,6 +89,15 @@ fn build_program(target: &str, launchers: &Launchers) -> Result<PathBuf> {
     let mut cargo = reproducible_cargo()?;
     cargo.args(["build", "--locked", "--package=baler", "--bin=baler", "--release", "--target", target]);
     cargo.env("BALER_LAUNCHER_AMD64", &launchers.amd64).env("BALER_LAUNCHER_ARM64", &launchers.arm64);
+    cargo.env("BALER_SBOMS", workspace::dist().join("sbom"));
+    if let Some((compiler, _)) = cross_compiler(target)? {
+        let name = target.replace('-', "_");
+        let chosen = |variable: &str| std::env::var_os(format!("{variable}_{name}"));
+        cargo.env(format!("CC_{name}"), chosen("CC").unwrap_or_else(|| compiler.into()));
+        // The compiler is made for glibc: what it would take from there has to stay out.
+        let flags = chosen("CFLAGS").unwrap_or_else(|| CROSS_FLAGS.into());
+        cargo.env(format!("CFLAGS_{name}"), flags);
+    }
     if let Some(commit) = commit() {
         cargo.env("BALER_COMMIT", commit);
     }
@@ -120,11 +150,23 @@ pub(crate) fn host_target() -> Result<&'static str> {
 }
 
 /// Some crates have C code in them, and Rust brings no C compiler for musl.
-fn require_musl_gcc() -> Result<()> {
-    if command::exists("musl-gcc") {
+fn require_c_compiler(target: &str) -> Result<()> {
+    let (compiler, package) = cross_compiler(target)?.unwrap_or(("musl-gcc", "musl-tools"));
+    if command::exists(compiler) {
         return Ok(());
     }
-    bail!("musl-gcc is missing: apt-get install musl-tools");
+    bail!("{compiler} is missing: apt-get install {package}");
+}
+
+const CROSS_FLAGS: &str = "-U_FORTIFY_SOURCE -fno-stack-protector";
+
+/// The C compiler for an architecture that is not the one of this machine, and Debian's package of it.
+fn cross_compiler(target: &str) -> Result<Option<(&'static str, &'static str)>> {
+    Ok(match target {
+        _ if target == host_target()? => None,
+        AMD64 => Some(("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu libc6-dev-amd64-cross")),
+        _ => Some(("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross")),
+    })
 }
 
 /// Puts a copy of the program `from` at `to`, in one step: a program that is running is replaced, not changed.
@@ -138,7 +180,7 @@ pub(crate) fn install(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `lifecycle/`: the program under its name there, the phases as links to it, and the launcher.
+/// `lifecycle/`: the program under its name there, the phases as links to it, the launcher, and what they are made of.
 fn install_lifecycle(dist: &Path, launcher: &Path) -> Result<()> {
     let partial = tempfile::Builder::new().prefix(".lifecycle-").tempdir_in(dist)?;
     let directory = partial.path().join("lifecycle");
@@ -148,5 +190,8 @@ fn install_lifecycle(dist: &Path, launcher: &Path) -> Result<()> {
         symlink("lifecycle", directory.join(phase)).with_context(|| format!("could not link {phase}"))?;
     }
     install(launcher, &directory.join("launcher"))?;
+    for name in sbom::file_names() {
+        fs::copy(workspace::dist().join("sbom").join(&name), directory.join(&name))?;
+    }
     workspace::replace_directory(&directory, &dist.join("lifecycle"))
 }

@@ -5,9 +5,11 @@ mod build;
 mod check_deps;
 mod command;
 mod debian;
+mod dist;
 mod oci_layout;
 mod output;
 mod samples;
+mod sbom;
 mod workspace;
 
 use std::process::ExitCode;
@@ -20,6 +22,9 @@ use clap::{Parser, Subcommand};
 ///
 ///   baler         the program, static, with the launchers inside         (build)
 ///   lifecycle/    the phases under their own names, and the launcher     (build)
+///   foreign/      both for the other architecture                        (build --all)
+///   sbom/         bills of materials of lifecycle and launcher           (build)
+///   release/      what is published: archives, checksums, an image       (dist)
 ///   base/         the sample base images, as an OCI layout               (base-images)
 ///   samples/      the sample buildpacks, builder and applications        (samples)
 #[derive(Parser)]
@@ -33,6 +38,8 @@ struct Arguments {
 enum Chore {
     /// Build what is installed: the launchers, then `baler` with both of them inside, then `lifecycle/`.
     Build(build::Options),
+    /// Pack what is published, for amd64 and arm64, out of what `build --all` made.
+    Dist(dist::Options),
     /// Make the build and the run base image out of Debian packages, as an OCI layout.
     BaseImages(base_images::Options),
     /// Put the samples together: buildpacks (the one in Rust is compiled), builder.toml, applications.
@@ -44,6 +51,7 @@ enum Chore {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Build(options) => build::run(&options),
+        Chore::Dist(options) => dist::run(&options),
         Chore::BaseImages(options) => base_images::run(&options),
         Chore::Samples(options) => samples::run(&options),
         Chore::CheckDeps => check_deps::run(),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const REFERENCE_NAME: &str = "org.opencontainers.image.ref.name";
@@ -22,9 +23,13 @@ pub(crate) struct Image {
     pub(crate) architecture: String,
     /// RFC 3339.
     pub(crate) created: String,
+    /// What history says.
+    pub(crate) created_by: String,
     pub(crate) user: String,
     pub(crate) working_directory: String,
     pub(crate) env: Vec<String>,
+    /// What starts when nothing else is said.
+    pub(crate) command: Vec<String>,
     pub(crate) labels: BTreeMap<String, String>,
 }
 
@@ -68,13 +73,21 @@ impl Layout {
 
     /// Writes the index, which makes the layout complete.
     pub(crate) fn finish(self) -> Result<()> {
-        let index = json!({
-            "schemaVersion": 2,
-            "mediaType": "application/vnd.oci.image.index.v1+json",
-            "manifests": self.manifests,
-        });
-        fs::write(self.directory.join("index.json"), serde_json::to_vec(&index)?)?;
+        fs::write(self.directory.join("index.json"), serde_json::to_vec(&index(&self.manifests))?)?;
         Ok(())
+    }
+
+    /// Makes all images one with several platforms, called `name`, and with that the layout complete.
+    pub(crate) fn finish_as(mut self, name: &str) -> Result<Digest> {
+        for manifest in &mut self.manifests {
+            manifest.as_object_mut().context("a descriptor is an object")?.remove("annotations");
+        }
+        let mut descriptor = self.write_json(INDEX, &index(&self.manifests))?;
+        descriptor["annotations"] = json!({REFERENCE_NAME: name});
+        let digest = serde_json::from_value(descriptor["digest"].clone()).context("a descriptor has a digest")?;
+        self.manifests = vec![descriptor];
+        self.finish()?;
+        Ok(digest)
     }
 
     fn blob(&self, digest: &Digest) -> PathBuf {
@@ -112,6 +125,10 @@ impl Layout {
     }
 }
 
+fn index(manifests: &[Value]) -> Value {
+    json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
+}
+
 fn config(image: &Image, diff_id: &Digest) -> Value {
     json!({
         "created": image.created,
@@ -120,12 +137,12 @@ fn config(image: &Image, diff_id: &Digest) -> Value {
         "config": {
             "User": image.user,
             "Env": image.env,
-            "Cmd": ["/bin/bash"],
+            "Cmd": image.command,
             "WorkingDir": image.working_directory,
             "Labels": image.labels,
         },
         "rootfs": {"type": "layers", "diff_ids": [diff_id]},
-        "history": [{"created": image.created, "created_by": "cargo xtask base-images"}],
+        "history": [{"created": image.created, "created_by": image.created_by}],
     })
 }
 

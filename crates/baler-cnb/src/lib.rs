@@ -12,6 +12,8 @@ pub mod group;
 pub mod labels;
 pub mod launch;
 pub mod layer;
+#[cfg(feature = "labels")]
+pub mod lifecycle;
 pub mod metadata;
 pub mod order;
 pub mod plan;
@@ -21,3 +23,4 @@ pub mod report;
 pub mod run;
 pub mod store;
 pub mod value;
+pub mod version;

@@ -22,6 +22,7 @@ mod parallel;
 pub mod platform_env;
 pub mod program;
 pub mod rebase;
+pub mod release_sboms;
 pub mod restore;
 pub mod target;
 pub mod toml_file;

@@ -1,7 +1,6 @@
 //! Versions that stand in labels.
 
-/// The version of the reference lifecycle that this one equals. Labels have it, since platforms choose by that number.
-pub const REFERENCE_LIFECYCLE: &str = "0.21.17";
+pub use baler_cnb::version::REFERENCE_LIFECYCLE;
 
 /// Where the source is.
 pub const REPOSITORY: &str = "github.com/baler/baler";
@@ -11,3 +10,9 @@ pub const COMMIT: &str = match option_env!("BALER_COMMIT") {
     Some(commit) => commit,
     None => "",
 };
+
+/// What a phase says when it is asked: the reference's version, and as build metadata which program this is.
+pub(crate) fn of_programs() -> String {
+    let commit = if COMMIT.is_empty() { String::new() } else { format!(".{COMMIT}") };
+    format!("{REFERENCE_LIFECYCLE}+baler.{}{commit}", env!("CARGO_PKG_VERSION"))
+}

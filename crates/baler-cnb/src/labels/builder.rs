@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::empty_as_null;
+use crate::api::{BUILDPACK_APIS, PLATFORM_APIS};
 use crate::buildpack::{License, ModuleInfo, Stack, Target};
 use crate::order::Group;
 use crate::value::null_as_default;
+use crate::version::REFERENCE_LIFECYCLE;
 
 /// The label `io.buildpacks.builder.metadata`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +73,20 @@ pub struct LifecycleDescription {
     pub api: ApiPair,
     /// All APIs it supports.
     pub apis: LifecycleApis,
+}
+
+impl LifecycleDescription {
+    /// Our own lifecycle.
+    pub fn own() -> Self {
+        let buildpack: Vec<String> = BUILDPACK_APIS.iter().map(ToString::to_string).collect();
+        let platform: Vec<String> = PLATFORM_APIS.iter().map(ToString::to_string).collect();
+        let lists = |supported| ApiLists { deprecated: Vec::new(), supported };
+        Self {
+            version: REFERENCE_LIFECYCLE.to_owned(),
+            api: ApiPair { buildpack: buildpack[0].clone(), platform: platform[0].clone() },
+            apis: LifecycleApis { buildpack: lists(buildpack), platform: lists(platform) },
+        }
+    }
 }
 
 /// A Buildpack API and a Platform API.

@@ -61,6 +61,10 @@ pub const EXTENSION_ORDER: &str = "io.buildpacks.buildpack.order-extensions";
 pub const BUILDPACK_SYSTEM: &str = "io.buildpacks.buildpack.system";
 /// Metadata of the cache, as a label of a cache image and as a file of a cache directory.
 pub const CACHE_METADATA: &str = "io.buildpacks.lifecycle.cache.metadata";
+/// The version of a lifecycle image.
+pub const LIFECYCLE_VERSION: &str = "io.buildpacks.lifecycle.version";
+/// The APIs of a lifecycle image.
+pub const LIFECYCLE_APIS: &str = "io.buildpacks.lifecycle.apis";
 
 /// Writes a label's text as Go's `encoding/json` does.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<String, serde_json::Error> {

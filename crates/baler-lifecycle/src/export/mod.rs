@@ -48,6 +48,7 @@ pub(crate) use run::image_report;
 use crate::analyze::Analysis;
 use crate::cache::Cache;
 use crate::mounted::{BuildUser, MountedDirectory};
+use crate::release_sboms::{self, SbomFiles};
 use crate::restore::Restoration;
 
 /// What export works with.
@@ -92,22 +93,32 @@ pub struct Launcher<'a> {
     pub commit: &'a str,
 }
 
-/// Where the SBOM files of a release are; without a directory there are none, and nothing is said about it.
+/// The SBOM files of a release; where there are none, nothing is said about it.
 #[derive(Clone, Debug, Default)]
 pub struct ReleaseSboms {
-    /// Has `lifecycle.sbom.*.json`.
-    pub lifecycle: Option<PathBuf>,
+    /// Those of the lifecycle.
+    pub lifecycle: Option<ComponentSboms>,
     /// Those of the launcher.
-    pub launcher: Option<LauncherSboms>,
+    pub launcher: Option<ComponentSboms>,
 }
 
-/// Where SBOM files of the launcher are.
+/// Where the SBOM files of a component are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LauncherSboms {
-    /// A directory with `launcher.sbom.*.json`.
+pub enum ComponentSboms {
+    /// In this program.
+    Embedded(SbomFiles),
+    /// A directory with `COMPONENT.sbom.*.json`.
     Release(PathBuf),
     /// A directory that the user names: all SBOM files in it.
     Custom(PathBuf),
+}
+
+impl ReleaseSboms {
+    /// Those that are in this program.
+    pub fn embedded() -> Self {
+        let files = |files: SbomFiles| (!files.is_empty()).then_some(ComponentSboms::Embedded(files));
+        Self { lifecycle: files(release_sboms::lifecycle()), launcher: files(release_sboms::launcher()) }
+    }
 }
 
 /// Where export reads from and writes to. Blobs go from source to sink only where the sink lacks them.

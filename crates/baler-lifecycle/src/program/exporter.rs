@@ -14,7 +14,7 @@ use super::restorer::{check_apis, threads};
 use super::{Context, Flag, caches, privileges, run_images};
 use crate::analyze::Analysis;
 use crate::cache::Cache;
-use crate::export::{DEFAULT_CREATED, ExportInputs, ExportPlaces, Launcher, LauncherSboms, ReleaseSboms, export};
+use crate::export::{ComponentSboms, DEFAULT_CREATED, ExportInputs, ExportPlaces, Launcher, ReleaseSboms, export};
 use crate::log::Log as _;
 use crate::mounted::{BuildUser, MountedDirectory};
 use crate::restore::Restoration;
@@ -186,11 +186,9 @@ pub(super) fn export_image(context: &Context<'_>, request: &Request<'_>) -> Resu
 
 fn release_sboms(context: &Context<'_>) -> ReleaseSboms {
     let custom = context.settings.parsed.text("launcher-sbom").map(PathBuf::from);
-    let custom = custom.filter(|path| path != Path::new(LIFECYCLE)).map(LauncherSboms::Custom);
-    ReleaseSboms {
-        lifecycle: Some(LIFECYCLE.into()),
-        launcher: Some(custom.unwrap_or_else(|| LauncherSboms::Release(LIFECYCLE.into()))),
-    }
+    let custom = custom.filter(|path| path != Path::new(LIFECYCLE)).map(ComponentSboms::Custom);
+    let release = || ComponentSboms::Release(LIFECYCLE.into());
+    ReleaseSboms { lifecycle: Some(release()), launcher: Some(custom.unwrap_or_else(release)) }
 }
 
 fn created(context: &Context<'_>) -> i64 {

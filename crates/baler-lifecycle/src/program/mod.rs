@@ -203,7 +203,7 @@ fn is_version(argument: &OsStr) -> bool {
 
 fn print_version() -> ExitCode {
     // A reader that has gone away is no concern.
-    let _ = writeln!(std::io::stdout(), "{}", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(std::io::stdout(), "{}", crate::version::of_programs());
     ExitCode::SUCCESS
 }
 

@@ -47,8 +47,8 @@ pub(crate) fn outcome(command: &mut Command) -> (Option<i32>, String) {
 #[test]
 fn arguments_are_checked() {
     let cases: [(&[&str], i32, &str); 8] = [
-        (&["-version"], 0, env!("CARGO_PKG_VERSION")),
-        (&["detect", "-version"], 0, env!("CARGO_PKG_VERSION")),
+        (&["-version"], 0, "0.21.17+baler."),
+        (&["detect", "-version"], 0, "0.21.17+baler."),
         (&[], 3, "ERROR: unknown phase: \"\""),
         (&["dance"], 3, "ERROR: unknown phase: \"dance\""),
         (&["detect", "-no-such-flag"], 2, "flag provided but not defined: -no-such-flag\nUsage of detector:\n"),

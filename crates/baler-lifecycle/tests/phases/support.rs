@@ -14,7 +14,7 @@ use baler_image::{Digest, ImageName, Platform, ResolvedImage, Wanted, media_type
 use baler_lifecycle::analyze::{Analysis, AnalyzeInputs, analyze};
 use baler_lifecycle::cache::{Cache, TreeCache};
 use baler_lifecycle::export::{
-    DEFAULT_CREATED, ExportError, ExportInputs, ExportPlaces, Exported, Launcher, LauncherSboms, ReleaseSboms, export,
+    ComponentSboms, DEFAULT_CREATED, ExportError, ExportInputs, ExportPlaces, Exported, Launcher, ReleaseSboms, export,
 };
 use baler_lifecycle::log::Log;
 use baler_lifecycle::mounted::{BuildUser, MountedDirectory, Owner};
@@ -194,7 +194,7 @@ impl Machine {
             launcher: Launcher { bytes: b"launcher", version: "1.2.3", repository: "repository", commit: "commit" },
             sboms: ReleaseSboms {
                 lifecycle: None,
-                launcher: Some(LauncherSboms::Release(build.scratch.path().join("sbom"))),
+                launcher: Some(ComponentSboms::Release(build.scratch.path().join("sbom"))),
             },
             default_process_type: self.process_type.as_deref(),
             exec_env: "production",

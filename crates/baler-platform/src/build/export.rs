@@ -55,7 +55,7 @@ pub(super) fn export(
             repository: version::REPOSITORY,
             commit: version::COMMIT,
         },
-        sboms: ReleaseSboms::default(),
+        sboms: ReleaseSboms::embedded(),
         default_process_type: request.default_process.as_deref(),
         exec_env: request.execution_environment.as_str(),
         created: request.created.unwrap_or(DEFAULT_CREATED),

@@ -16,6 +16,7 @@ use baler_layer::module::ModuleLayer;
 use baler_layer::sink::compress;
 use baler_layer::tar::{Attributes, Owner, TarError, TarWriter};
 use baler_lifecycle::launcher_binary::NoLauncher;
+use baler_lifecycle::release_sboms;
 use baler_store::Layout;
 
 use super::config::{BuilderConfig, ConfigError};
@@ -221,6 +222,18 @@ impl<'a> Draft<'a> {
             tar.directory(Path::new("/cnb/lifecycle"), &executable)?;
             for (name, bytes) in [("lifecycle", program.as_slice()), ("launcher", launcher)] {
                 tar.file(&Path::new("/cnb/lifecycle").join(name), &executable, bytes.len() as u64, bytes)?;
+            }
+            let text = Attributes::new(0o644, Owner::ROOT);
+            for (component, files) in
+                [("launcher", release_sboms::launcher()), ("lifecycle", release_sboms::lifecycle())]
+            {
+                for (suffix, bytes) in files {
+                    tar.file_of_bytes(
+                        &Path::new("/cnb/lifecycle").join(format!("{component}.{suffix}")),
+                        &text,
+                        bytes,
+                    )?;
+                }
             }
             let link = Attributes::new(0o777, Owner::ROOT);
             for phase in PHASES {

@@ -1,9 +1,7 @@
 //! The labels of a builder, as values.
 
-use baler_cnb::api::{BUILDPACK_APIS, PLATFORM_APIS};
 use baler_cnb::labels::{
-    ApiLists, ApiPair, BuilderLabel, CreatedBy, LifecycleApis, LifecycleDescription, ModuleLabel, ModuleLayer,
-    RunImageLabel, StackLabel,
+    BuilderLabel, CreatedBy, LifecycleDescription, ModuleLabel, ModuleLayer, RunImageLabel, StackLabel,
 };
 use baler_image::{Digest, ImageName, ResolvedImage};
 
@@ -40,7 +38,7 @@ pub(super) fn builder(config: &BuilderConfig, modules: &Modules) -> BuilderLabel
         buildpacks: modules.values().map(|module| ModuleLabel::from(module.descriptor.buildpack.clone())).collect(),
         extensions: Vec::new(),
         stack: StackLabel { run_image: config.stack_run_image.as_ref().map(run_image).unwrap_or_default() },
-        lifecycle: lifecycle(),
+        lifecycle: LifecycleDescription::own(),
         created_by: CreatedBy { name: "Baler".to_owned(), version: version::BALER.to_owned() },
         images: config.run_images.iter().map(run_image).collect(),
     }
@@ -48,17 +46,6 @@ pub(super) fn builder(config: &BuilderConfig, modules: &Modules) -> BuilderLabel
 
 fn run_image(image: &RunImageConfig) -> RunImageLabel {
     RunImageLabel { image: image.image.clone(), mirrors: image.mirrors.clone() }
-}
-
-fn lifecycle() -> LifecycleDescription {
-    let buildpack: Vec<String> = BUILDPACK_APIS.iter().map(ToString::to_string).collect();
-    let platform: Vec<String> = PLATFORM_APIS.iter().map(ToString::to_string).collect();
-    let lists = |supported| ApiLists { deprecated: Vec::new(), supported };
-    LifecycleDescription {
-        version: version::REFERENCE_LIFECYCLE.to_owned(),
-        api: ApiPair { buildpack: buildpack[0].clone(), platform: platform[0].clone() },
-        apis: LifecycleApis { buildpack: lists(buildpack), platform: lists(platform) },
-    }
 }
 
 /// An entry of `io.buildpacks.buildpack.layers`.

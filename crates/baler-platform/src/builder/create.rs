@@ -223,6 +223,10 @@ impl<'a> Draft<'a> {
             for (name, bytes) in [("lifecycle", program.as_slice()), ("launcher", launcher)] {
                 tar.file(&Path::new("/cnb/lifecycle").join(name), &executable, bytes.len() as u64, bytes)?;
             }
+            let link = Attributes::new(0o777, Owner::ROOT);
+            for phase in PHASES {
+                tar.symlink(&Path::new("/cnb/lifecycle").join(phase), Path::new("lifecycle"), &link)?;
+            }
             let text = Attributes::new(0o644, Owner::ROOT);
             for (component, files) in
                 [("launcher", release_sboms::launcher()), ("lifecycle", release_sboms::lifecycle())]
@@ -234,10 +238,6 @@ impl<'a> Draft<'a> {
                         bytes,
                     )?;
                 }
-            }
-            let link = Attributes::new(0o777, Owner::ROOT);
-            for phase in PHASES {
-                tar.symlink(&Path::new("/cnb/lifecycle").join(phase), Path::new("lifecycle"), &link)?;
             }
             let old_place = Attributes::new(0o644, Owner::ROOT);
             tar.symlink(Path::new("/lifecycle"), Path::new("/cnb/lifecycle"), &old_place)?;

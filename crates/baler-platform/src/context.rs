@@ -9,12 +9,17 @@ use baler_store::Store;
 
 use crate::interrupt::Interrupt;
 use crate::output::Output;
+use crate::places::{Places, PullPolicy};
 
 /// The surroundings of a command.
 pub struct Context<'a> {
     pub store: &'a Store,
     pub output: &'a dyn Output,
     pub interrupt: Interrupt,
+    /// Where images are, and what was found there.
+    pub places: Places,
+    /// When registries are asked.
+    pub pull_policy: PullPolicy,
     /// Who runs the program, and which ids the host gives it.
     pub caller: Identity,
     pub host_ids: HostIds,

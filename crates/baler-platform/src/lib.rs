@@ -12,6 +12,7 @@ pub mod images;
 pub mod interrupt;
 mod log;
 pub mod output;
+pub mod places;
 pub mod run;
 pub mod variables;
 pub mod version;

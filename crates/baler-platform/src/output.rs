@@ -57,6 +57,25 @@ pub enum Event<'a> {
     Finished(Step, Duration),
     /// A layer is being unpacked; bytes of the compressed blob.
     Unpacking { name: &'a str, done: u64, total: u64 },
+    /// A blob is on its way from or to a registry; bytes as they are sent.
+    Transferring { transfer: Transfer, name: &'a str, done: u64, total: u64 },
+}
+
+/// Which way a blob goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transfer {
+    Pull,
+    Push,
+}
+
+impl Transfer {
+    /// The word in front of the blob's name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pull => "pulling",
+            Self::Push => "pushing",
+        }
+    }
 }
 
 /// The receiver of all that a command says. Results are returned, never said.
@@ -79,4 +98,20 @@ pub(crate) fn step<T>(output: &dyn Output, step: Step, work: impl FnOnce() -> T)
     let taken = started.elapsed();
     output.event(&Event::Finished(step, taken));
     (result, taken)
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        // An error that only wraps another says the same.
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
 }

@@ -10,9 +10,9 @@ use baler_store::{ScratchError, UnpackError};
 
 use crate::build::{home_directory, host_files};
 use crate::context::Context;
-use crate::images::{LocateError, Located, locate};
 use crate::interrupt::{Interrupted, Reaction};
 use crate::output::{Step, step};
+use crate::places::{Asked, LocateError, Located, Needed, Search, locate};
 use crate::variables::Variables;
 
 /// What is asked for.
@@ -53,7 +53,16 @@ pub enum RunError {
 
 /// Starts the image and waits for its end. Signals go to its process.
 pub fn run(context: &Context<'_>, request: &RunRequest) -> Result<Exit, RunError> {
-    let located = locate(context.store, &request.image, &Wanted::Preferably(Platform::host()))?;
+    let located = locate(
+        context,
+        &Asked {
+            role: "image",
+            name: &request.image,
+            wanted: &Wanted::Preferably(Platform::host()),
+            search: Search::By(context.pull_policy),
+            needed: Needed::Layers,
+        },
+    )?;
     let config = located.image.config().clone();
     let argv = argv(request, &config)?;
     let (prepared, _) = step(context.output, Step::Prepare, || unpack(context, request, &located, &config.config.user));

@@ -11,9 +11,9 @@ use baler_layer::sink::compress;
 use baler_layer::tar::{Attributes, Owner, TarWriter};
 use baler_platform::builder::{self, CreateError, CreateRequest};
 use baler_platform::context::Context;
-use baler_platform::images::locate;
 use baler_platform::interrupt::Interrupt;
 use baler_platform::output::{Event, Level, Output};
+use baler_platform::places::{Asked, Needed, Places, PullPolicy, Registries, Search, locate};
 use baler_sandbox::{HostIds, Identity, SandboxProgram};
 use baler_store::Store;
 
@@ -30,6 +30,8 @@ fn context<'a>(store: &'a Store, program: &Path) -> Context<'a> {
         store,
         output: &Silent,
         interrupt: Interrupt::default(),
+        places: Places::new(Registries::new(|| Ok(baler_registry::Settings::default()))),
+        pull_policy: PullPolicy::Never,
         caller: Identity { uid: 1000, gid: 1000, user_name: None },
         host_ids: HostIds::default(),
         program: SandboxProgram::current(),
@@ -109,7 +111,11 @@ fn layers_without_the_lifecycle_are_those_of_pack() {
     fixture.create(&config).unwrap();
     let name: ImageName = "builder".parse().unwrap();
     let wanted = baler_image::Wanted::Preferably(baler_image::Platform::host());
-    let located = locate(&fixture.store, &name, &wanted).unwrap();
+    let program = fixture.directory.path().join("program");
+    let context = context(&fixture.store, &program);
+    let (search, needed) = (Search::STORE, Needed::Documents);
+    let asked = Asked { role: "builder", name: &name, wanted: &wanted, search, needed };
+    let located = locate(&context, &asked).unwrap();
     let ids: Vec<String> = located.image.layers().iter().map(|layer| layer.diff_id.hex()[..8].to_owned()).collect();
     // Base, directories, lifecycle, buildpack, order.toml, stack.toml, run.toml, variables of the platform.
     assert_eq!(ids.len(), 8);

@@ -143,6 +143,12 @@ pub(crate) struct BuildArguments {
     /// Certificate authorities that the build trusts: host, image, or a PEM file
     #[arg(long, value_name = "host|image|FILE", default_value = "host")]
     pub(crate) ca_certificates: String,
+    /// When a registry is asked for the builder and the run image: always, if-not-present, never
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) pull_policy: Option<String>,
+    /// Registry whose certificate is not verified, and which may do without TLS (repeatable)
+    #[arg(long, value_name = "REGISTRY")]
+    pub(crate) insecure_registry: Vec<String>,
     /// Compress with this many threads; as many as there are processors where left out
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<std::num::NonZeroUsize>,

@@ -1,10 +1,11 @@
 //! What errors mean to the person at the terminal: exit codes, details, hints. Decided by type, never by text.
 
-use baler_image::ResolveError;
+use baler_image::{Place, ResolveError};
 use baler_lifecycle::export::ExportError;
 use baler_platform::build::{BuildOrderError, PhaseError};
 use baler_platform::images::RemoveError;
 use baler_platform::interrupt::Interrupted;
+use baler_platform::places::LocateError;
 use baler_platform::run::RunError;
 use baler_sandbox::SandboxError;
 use baler_store::{DiskFull, OpenError};
@@ -51,14 +52,13 @@ pub(crate) fn details(error: &anyhow::Error) -> Vec<String> {
 /// What the person can do next.
 pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     let mut hints = Vec::new();
-    match find::<ResolveError>(error) {
-        Some(ResolveError::NotFound { .. }) => {
-            hints.push("`baler images` lists what is there; `baler load DIR` loads an OCI layout".to_owned());
-        }
-        Some(ResolveError::NoPlatform { .. }) => {
-            hints.push("choose another image, or build for a platform it has with --platform".to_owned());
-        }
-        Some(_) | None => {}
+    if let Some(LocateError::Absent { looked, .. }) = find(error)
+        && looked.iter().all(|looked| looked.place == Place::Store)
+    {
+        hints.push("`baler images` lists what is there; `baler load DIR` loads an OCI layout".to_owned());
+    }
+    if let Some(ResolveError::NoPlatform { .. }) = find(error) {
+        hints.push("choose another image, or build for a platform it has with --platform".to_owned());
     }
     if let Some(NoBuilder { has }) = find(error) {
         hints.push(match &has[..] {

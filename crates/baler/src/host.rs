@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use baler_platform::context::Context;
 use baler_platform::interrupt::Interrupt;
+use baler_platform::places::{Places, PullPolicy};
 use baler_sandbox::{HostIds, Identity, SandboxProgram};
 use baler_store::Store;
 
@@ -18,6 +19,8 @@ pub(crate) struct Host {
     pub(crate) variables: BTreeMap<String, String>,
     store: Store,
     interrupt: Interrupt,
+    pull_policy: PullPolicy,
+    insecure_registries: Vec<String>,
 }
 
 impl Host {
@@ -28,11 +31,24 @@ impl Host {
         let store = Store::open(&root, SandboxProgram::current())?;
         let interrupt = Interrupt::default();
         crate::signals::listen(interrupt.clone()).context("could not listen to signals")?;
-        Ok(Self { variables, store, interrupt })
+        Ok(Self { variables, store, interrupt, pull_policy: PullPolicy::IfNotPresent, insecure_registries: Vec::new() })
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// When registries are asked: as the command line says, else as before.
+    pub(crate) fn set_pull_policy(&mut self, text: Option<&str>) -> anyhow::Result<()> {
+        if let Some(text) = text {
+            self.pull_policy = text.parse()?;
+        }
+        Ok(())
+    }
+
+    /// Registries whose certificates are not verified, and which may do without TLS.
+    pub(crate) fn set_insecure_registries(&mut self, registries: Vec<String>) {
+        self.insecure_registries = registries;
     }
 
     /// A variable of the process.
@@ -52,6 +68,11 @@ impl Host {
             store: &self.store,
             output: console,
             interrupt: self.interrupt.clone(),
+            places: Places::new(crate::registries::registries(
+                self.variables.clone(),
+                self.insecure_registries.clone(),
+            )),
+            pull_policy: self.pull_policy,
             caller,
             host_ids,
             program: SandboxProgram::current(),

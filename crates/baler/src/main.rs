@@ -7,6 +7,7 @@ mod commands;
 mod failure;
 mod host;
 mod output;
+mod registries;
 mod report;
 mod signals;
 

@@ -12,8 +12,8 @@ use super::outputs::OutputError;
 use super::phase::PhaseError;
 use super::workspace::WorkspaceError;
 use crate::certificates::CertificateError;
-use crate::images::LocateError;
 use crate::interrupt::Interrupted;
+use crate::places::LocateError;
 
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]

@@ -19,8 +19,9 @@ use super::surroundings::{home_directory, phase_environment};
 use super::{PLATFORM_API, workspace};
 use crate::certificates;
 use crate::context::Context;
-use crate::images::{Located, cache_key, locate};
+use crate::images::cache_key;
 use crate::output::{Event, Level};
+use crate::places::{Asked, Located, Needed, Search, locate};
 use crate::volumes::Volume;
 
 /// What the phases of one build share.
@@ -123,7 +124,8 @@ fn find_builder(context: &Context<'_>, request: &BuildRequest) -> Result<Located
         None => Wanted::Preferably(Platform::host()),
     };
     let failed = |source| BuildError::Builder { name: request.builder.clone(), source };
-    locate(context.store, &request.builder, &wanted).map_err(failed)
+    let (search, needed) = (Search::By(context.pull_policy), Needed::Layers);
+    locate(context, &Asked { role: "builder", name: &request.builder, wanted: &wanted, search, needed }).map_err(failed)
 }
 
 /// `--run-image`, else the first of the builder's run images and mirrors that is there.
@@ -142,7 +144,8 @@ fn find_run_image(
     };
     let mut first_error = None;
     for name in names {
-        match locate(context.store, &name, &wanted) {
+        let (search, needed) = (Search::By(context.pull_policy), Needed::Documents);
+        match locate(context, &Asked { role: "run image", name: &name, wanted: &wanted, search, needed }) {
             Ok(located) if platform.rank(located.image.platform()).is_some() => return Ok(located),
             Ok(located) => {
                 return Err(BuildError::PlatformsDiffer {
@@ -174,12 +177,9 @@ fn find_previous(
     platform: &Platform,
 ) -> Result<Option<Located>, BuildError> {
     let name = request.previous_image.as_ref().unwrap_or(&request.image);
-    if let baler_image::Target::Layout { path, .. } = name.target()
-        && !path.join("index.json").exists()
-    {
-        return Ok(None);
-    }
-    match locate(context.store, name, &Wanted::Exactly(platform.clone())) {
+    let wanted = Wanted::Exactly(platform.clone());
+    let (search, needed) = (Search::STORE, Needed::Documents);
+    match locate(context, &Asked { role: "previous image", name, wanted: &wanted, search, needed }) {
         Ok(located) => Ok(Some(located)),
         Err(source) if source.is_absent() || source.is_other_platform() => Ok(None),
         Err(source) => Err(BuildError::PreviousImage { name: name.clone(), source }),

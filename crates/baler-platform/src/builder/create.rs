@@ -24,8 +24,8 @@ use super::error::CreateError;
 use super::modules::{self, Modules};
 use super::{config, files, labels, order};
 use crate::context::Context;
-use crate::images::{Located, locate};
 use crate::output::Level;
+use crate::places::{Asked, Located, Needed, Search, locate};
 
 /// The creation time of builders and of each step of their history.
 const CREATED: &str = "1980-01-01T00:00:01Z";
@@ -116,7 +116,9 @@ fn find_build_image(context: &Context<'_>, config: &BuilderConfig, base: &Path) 
         }
         Some(_) | None => Wanted::Preferably(Platform::host()),
     };
-    locate(context.store, &name, &wanted).map_err(|source| CreateError::FetchBuildImage { name, source })
+    let (search, needed) = (Search::By(context.pull_policy), Needed::Documents);
+    let asked = Asked { role: "build image", name: &name, wanted: &wanted, search, needed };
+    locate(context, &asked).map_err(|source| CreateError::FetchBuildImage { name: name.clone(), source })
 }
 
 fn label_texts(

@@ -10,8 +10,8 @@ use super::config::ConfigError;
 use super::labels::IdError;
 use super::modules::ModuleError;
 use super::order::OrderError;
-use crate::images::LocateError;
 use crate::interrupt::Interrupted;
+use crate::places::LocateError;
 
 /// Why there is no builder.
 #[derive(Debug, thiserror::Error)]

@@ -104,7 +104,7 @@ pub fn prepare(
 }
 
 /// The host's bundle: the one that a variable names, else where distributions keep it.
-pub(crate) fn host_bundle(variable: Option<&Path>) -> Option<PathBuf> {
+pub fn host_bundle(variable: Option<&Path>) -> Option<PathBuf> {
     let known = HOST_BUNDLES.iter().map(Path::new);
     variable.into_iter().chain(known).find(|path| path.is_file()).map(Path::to_owned)
 }

@@ -23,7 +23,9 @@ pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Resul
     let timings = arguments.timings;
     let threads = arguments.threads;
     warn_of_path(&arguments, console);
-    let host = Host::open()?;
+    let mut host = Host::open()?;
+    host.set_pull_policy(arguments.pull_policy.as_deref())?;
+    host.set_insecure_registries(arguments.insecure_registry.clone());
     let request = request(arguments, &host)?;
     let context = host.context(console, threads)?;
     let built = build::build(&context, &request).context("failed to build")?;

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use baler_cnb::labels::{BuildLabel, BuildLabelCommand, BuilderLabel};
 use baler_image::{Platform, Wanted};
-use baler_platform::images::{self, Inspection, locate};
+use baler_platform::images::{self, Inspection};
+use baler_platform::places::{Asked, Needed, Search, locate};
 use serde_json::{Value, json};
 
 use super::format::{bytes, table};
@@ -14,7 +15,10 @@ use crate::output::Console;
 
 pub(crate) fn run(arguments: &InspectArguments, console: &Console) -> anyhow::Result<ExitCode> {
     let host = Host::open()?;
-    let located = locate(host.store(), &arguments.image.parse()?, &Wanted::Preferably(Platform::host()))?;
+    let context = host.context(console, None)?;
+    let (name, wanted) = (arguments.image.parse()?, Wanted::Preferably(Platform::host()));
+    let (search, needed) = (Search::STORE, Needed::Documents);
+    let located = locate(&context, &Asked { role: "image", name: &name, wanted: &wanted, search, needed })?;
     let inspection = images::inspect(located.image);
     match arguments.output {
         InspectFormat::Json => console.result(&serde_json::to_string_pretty(&value(&inspection))?),

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use baler_image::{Platform, Wanted};
-use baler_platform::images::{self, locate};
+use baler_platform::images;
+use baler_platform::places::{Asked, Needed, Search, locate};
 
 use crate::arguments::SaveArguments;
 use crate::host::Host;
@@ -14,7 +15,10 @@ use crate::output::Console;
 
 pub(crate) fn run(arguments: &SaveArguments, console: &Console) -> anyhow::Result<ExitCode> {
     let host = Host::open()?;
-    let located = locate(host.store(), &arguments.image.parse()?, &Wanted::Preferably(Platform::host()))?;
+    let context = host.context(console, None)?;
+    let (name, wanted) = (arguments.image.parse()?, Wanted::Preferably(Platform::host()));
+    let (search, needed) = (Search::STORE, Needed::Documents);
+    let located = locate(&context, &Asked { role: "image", name: &name, wanted: &wanted, search, needed })?;
     let source = located.source(host.store());
     if let Some(path) = &arguments.output {
         return save_to_file(path, |output| Ok(images::save(&located.image, source, output)?));

@@ -53,12 +53,9 @@ impl Live {
                     self.suspended(|| print_rest(&rest));
                 }
             }
-            Event::Unpacking { name, done, total } => {
-                let bar = state.layers.entry((*name).to_owned()).or_insert_with(|| self.bar(name, *total));
-                bar.set_position(*done);
-                if done >= total {
-                    bar.finish_and_clear();
-                }
+            Event::Unpacking { name, done, total } => self.advance(&mut state, "unpacking", name, (*done, *total)),
+            Event::Transferring { transfer, name, done, total } => {
+                self.advance(&mut state, transfer.word(), name, (*done, *total));
             }
         }
     }
@@ -73,9 +70,18 @@ impl Live {
         bar
     }
 
+    fn advance(&self, state: &mut State, what: &str, name: &str, (done, total): (u64, u64)) {
+        let what = format!("{what} {name}");
+        let bar = state.layers.entry(what.clone()).or_insert_with(|| self.bar(&what, total));
+        bar.set_position(done);
+        if done >= total {
+            bar.finish_and_clear();
+        }
+    }
+
     fn bar(&self, name: &str, total: u64) -> ProgressBar {
         let bar = self.lines.add(ProgressBar::new(total));
-        let template = "  unpacking {msg} {bar:20} {bytes}/{total_bytes} {bytes_per_sec}";
+        let template = "  {msg} {bar:20} {bytes}/{total_bytes} {bytes_per_sec}";
         bar.set_style(ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_bar()));
         bar.set_message(name.to_owned());
         bar

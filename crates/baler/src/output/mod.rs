@@ -123,7 +123,7 @@ impl Output for Console {
                     self.line(Level::Info, &if self.style.color { colored() } else { heading.clone() });
                 }
             }
-            Event::Finished(..) | Event::Unpacking { .. } => {}
+            Event::Finished(..) | Event::Unpacking { .. } | Event::Transferring { .. } => {}
         }
         if let Some(live) = &self.live {
             live.event(event);

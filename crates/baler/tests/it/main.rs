@@ -17,6 +17,7 @@ mod isolation;
 mod killed;
 mod misbehaviour;
 mod prune;
+mod registry;
 mod reproducible;
 mod run;
 mod support;

@@ -3,6 +3,7 @@
 mod base;
 mod buildpack;
 mod program;
+mod registry;
 mod spawn;
 mod terminal;
 mod user;
@@ -10,6 +11,7 @@ mod user;
 pub use base::Base;
 pub use buildpack::{application, buildpack, write};
 pub use program::{Outcome, Place};
+pub use registry::Registry;
 pub use spawn::{outcome, spawn, try_outcome};
 pub use terminal::Terminal;
 pub use user::{User, users};

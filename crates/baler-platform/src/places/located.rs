@@ -1,0 +1,98 @@
+//! An image that was found and where its blobs are, or why none was.
+
+use std::sync::Arc;
+
+use baler_image::{ImageName, Place, Platform, ResolveError, ResolvedImage, Source, SourceError};
+use baler_registry::{RegistrySource, Repository};
+use baler_store::{CopyError, Layout, LayoutError, Store};
+
+use super::registries::RegistriesError;
+use crate::interrupt::Interrupted;
+
+/// An image, and where its blobs are read from.
+#[derive(Clone)]
+pub struct Located {
+    pub image: ResolvedImage,
+    pub(super) blobs: Blobs,
+}
+
+/// Where the blobs of an image are.
+#[derive(Clone)]
+pub(super) enum Blobs {
+    Store,
+    Layout(Layout),
+    /// They are read when they are wanted.
+    Registry(Arc<RegistrySource>),
+}
+
+impl Located {
+    /// The place that has the image's blobs.
+    pub fn source<'a>(&'a self, store: &'a Store) -> &'a (dyn Source + Sync) {
+        match &self.blobs {
+            Blobs::Store => store,
+            Blobs::Layout(layout) => layout,
+            Blobs::Registry(source) => source.as_ref(),
+        }
+    }
+
+    /// The repository that the blobs are in, if they are in a registry.
+    pub fn repository(&self) -> Option<&Repository> {
+        match &self.blobs {
+            Blobs::Registry(source) => Some(source.repository()),
+            Blobs::Store | Blobs::Layout(_) => None,
+        }
+    }
+}
+
+/// A place that was asked and does not have the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    pub place: Place,
+    /// The platforms that it has the image for, if it has it at all.
+    pub has: Vec<Platform>,
+}
+
+/// Why an image could not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocateError {
+    /// No place that was asked has it.
+    #[error("image '{name}' does not exist in {}", listed(looked))]
+    Absent { name: ImageName, looked: Vec<Looked> },
+    /// The places in `looked` do not have it, and of a further one it is not known.
+    #[error("image '{name}' does not exist in {}", listed(looked))]
+    NotHere { name: ImageName, looked: Vec<Looked>, source: Box<Self> },
+    #[error("an image cannot be read from '{name}' yet")]
+    NoSuchPlace { name: ImageName },
+    #[error("{0}")]
+    Resolve(#[from] ResolveError),
+    #[error("{0}")]
+    Layout(#[from] LayoutError),
+    #[error("{0}")]
+    Registries(#[from] RegistriesError),
+    #[error("could not pull image '{name}'")]
+    Pull { name: ImageName, source: CopyError },
+    #[error("{0}")]
+    Interrupted(#[from] Interrupted),
+}
+
+fn listed(looked: &[Looked]) -> String {
+    looked.iter().map(|looked| looked.place.to_string()).collect::<Vec<_>>().join(" or ")
+}
+
+impl LocateError {
+    /// Whether every place that was asked has answered that it has no such image.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent { .. })
+    }
+
+    /// Whether the image is there for other platforms only.
+    pub fn is_other_platform(&self) -> bool {
+        matches!(self, Self::Resolve(ResolveError::NoPlatform { .. }))
+    }
+
+    /// Whether the place did not say if it has the image, because of who asked.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self, Self::Resolve(ResolveError::Source { source: SourceError::Refused { .. }, .. }))
+    }
+}

@@ -1,0 +1,45 @@
+//! Places of images: from a name to an image, in the local store, in registries, in OCI layouts.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `locate` | the one way from a name to an image: which places are asked, in which order, and what is said of it |
+//! | `search` | pull policies, and what else decides the order |
+//! | `located` | an image that was found, and where its blobs are; why one was not |
+//! | `registries` | the client of registries, made when it is first needed |
+//! | `documents` | a registry's manifests and configs, each fetched once |
+//! | `memo` | what one command has found, so that it asks for nothing twice |
+//! | `pull` | an image of a registry into the local store |
+//!
+//! A further place (an archive, a daemon) is a variant of `baler_image::Target` or of `search::Where`, and of
+//! `located::Blobs`; `locate` asks it as it asks the others. A place that could not answer is never one without the image.
+
+mod documents;
+mod locate;
+mod located;
+mod memo;
+mod pull;
+mod registries;
+mod search;
+
+pub use locate::{Asked, Needed, locate};
+pub use located::{LocateError, Located, Looked};
+pub use registries::{Registries, RegistriesError};
+pub use search::{InvalidPullPolicy, PullPolicy, Search};
+
+/// The places as one command reaches them, and what it has found there.
+pub struct Places {
+    registries: Registries,
+    memo: memo::Memo,
+}
+
+impl Places {
+    /// Nothing is looked for yet, and no registry asked.
+    pub fn new(registries: Registries) -> Self {
+        Self { registries, memo: memo::Memo::default() }
+    }
+
+    /// The registries.
+    pub fn registries(&self) -> &Registries {
+        &self.registries
+    }
+}

@@ -1,4 +1,4 @@
-//! The local store: blobs by digest, images by name, layers unpacked once per id map; and OCI layout directories.
+//! The local store: blobs by digest, images by name, layers unpacked once per id map; and OCI layout directories and archives.
 //!
 //! | module | owns |
 //! |---|---|
@@ -10,16 +10,20 @@
 //! | `unpack` | layers as directories for overlay mounts |
 //! | `garbage` | what nothing refers to goes |
 //! | [`Layout`] | OCI layout directories as source and sink |
-//! | [`copy_image`], [`load_layout`] | images from one place to another |
+//! | [`Archive`], [`ArchiveSink`] | OCI and Docker archives as source and sink |
+//! | [`copy_image`], [`load_layout`], [`load_archive`] | images from one place to another |
 //!
 //! Nothing here knows registries or daemons. Several processes may use one store at once, also from different
 //! namespaces: everything is written under a temporary name and renamed, and locks are `flock` locks, which end with
 //! the process that holds them.
 
+mod archive;
 mod blob;
 mod cache;
 mod copy;
 mod disk;
+#[doc(hidden)]
+pub mod fuzzing;
 mod garbage;
 mod ids;
 mod layout;
@@ -33,12 +37,13 @@ mod source;
 mod store;
 mod unpack;
 
+pub use archive::{Archive, ArchiveError, ArchiveSink, ArchivedImage, WriteArchiveError, write_archive};
 pub use cache::CacheEntry;
 pub use copy::{CopyError, CopyEvent, copy_image, copy_layers};
 pub use disk::DiskFull;
 pub use garbage::{CollectError, Freed, Survey, Without};
 pub use layout::{Layout, LayoutError};
-pub use load::{LoadError, LoadedImage, load_layout};
+pub use load::{LoadError, LoadedImage, load_archive, load_layout};
 pub use record::{RecordError, StoredImage};
 pub use scratch::{Scratch, ScratchError};
 pub use store::{OpenError, Store};

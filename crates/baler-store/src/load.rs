@@ -1,12 +1,13 @@
-//! All images of an OCI layout into the store.
+//! All images of an OCI layout or of an archive into the store.
 
 use baler_image::{
     Descriptor, Digest, ImageName, Index, InvalidReference, Manifest, Reference, Sink, SinkError, SourceError,
     media_type,
 };
 
+use crate::archive::Archive;
 use crate::copy::{CopyError, CopyEvent, Copying, copy_blobs};
-use crate::layout::{Layout, LayoutError, name_of};
+use crate::layout::{Layout, LayoutError, names_of};
 use crate::store::Store;
 
 /// Indexes inside indexes are followed this far.
@@ -19,19 +20,19 @@ pub struct LoadedImage {
     pub digest: Digest,
 }
 
-/// Why a layout could not be loaded.
+/// Why a layout or an archive could not be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     #[error("could not read the images of the layout")]
     Layout { source: LayoutError },
-    #[error("the layout has no image with a name; give one")]
+    #[error("no image in it has a name; give one")]
     NoName,
-    #[error("the layout holds several images: {}; a name can be given to one only", names.join(", "))]
+    #[error("it holds several images: {}; a name can be given to one only", names.join(", "))]
     Several { names: Vec<String> },
-    #[error("the layout holds no image")]
+    #[error("it holds no image")]
     Empty,
-    #[error("'{name}' in the layout is no image reference")]
+    #[error("'{name}' in it is no image reference")]
     BadName { name: String, source: InvalidReference },
     #[error("could not read image '{name}'")]
     Read { name: Reference, source: SourceError },
@@ -54,11 +55,29 @@ pub fn load_layout(
     progress: &(dyn Fn(CopyEvent<'_>) + Sync),
 ) -> Result<Vec<LoadedImage>, LoadError> {
     let entries = layout.entries().map_err(|source| LoadError::Layout { source })?;
-    let named = plan(&entries, name)?;
-    let copying = Copying { source: layout, sink: store, progress };
+    load(&entries, name, store, &Copying { source: layout, sink: store, progress })
+}
+
+/// Loads the images of `archive` in the same way.
+pub fn load_archive(
+    store: &Store,
+    archive: &Archive,
+    name: Option<&Reference>,
+    progress: &(dyn Fn(CopyEvent<'_>) + Sync),
+) -> Result<Vec<LoadedImage>, LoadError> {
+    load(&archive.entries(), name, store, &Copying { source: archive, sink: store, progress })
+}
+
+fn load(
+    entries: &[Descriptor],
+    name: Option<&Reference>,
+    store: &Store,
+    copying: &Copying<'_>,
+) -> Result<Vec<LoadedImage>, LoadError> {
+    let named = plan(entries, name)?;
     let mut loaded = Vec::new();
     for (reference, entry) in named {
-        Loading { name: &reference, copying: &copying, store }.load(entry)?;
+        Loading { name: &reference, copying, store }.load(entry)?;
         loaded.push(LoadedImage { reference, digest: entry.digest.clone() });
     }
     Ok(loaded)
@@ -73,18 +92,24 @@ fn plan<'a>(
         return Err(LoadError::Empty);
     }
     if let Some(name) = name {
-        let [entry] = entries else {
-            let names = entries.iter().map(|entry| name_of(entry).unwrap_or(entry.digest.short()).to_owned());
+        // One that has several names is there several times.
+        if entries.iter().any(|entry| entry.digest != entries[0].digest) {
+            let names = entries.iter().map(|entry| full_name(entry).unwrap_or(entry.digest.short()).to_owned());
             return Err(LoadError::Several { names: names.collect() });
-        };
-        return Ok(vec![(name.clone(), entry)]);
+        }
+        return Ok(vec![(name.clone(), &entries[0])]);
     }
     let mut named = Vec::new();
-    for (name, entry) in entries.iter().filter_map(|entry| Some((name_of(entry)?, entry))) {
+    for (name, entry) in entries.iter().filter_map(|entry| Some((full_name(entry)?, entry))) {
         let reference = name.parse().map_err(|source| LoadError::BadName { name: name.to_owned(), source })?;
         named.push((reference, entry));
     }
     if named.is_empty() { Err(LoadError::NoName) } else { Ok(named) }
+}
+
+/// The fullest of an image's names.
+fn full_name(entry: &Descriptor) -> Option<&str> {
+    names_of(entry).last()
 }
 
 struct Loading<'a> {

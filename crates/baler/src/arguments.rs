@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use baler_image::ArchiveKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[derive(Debug, Parser)]
@@ -297,21 +298,45 @@ pub(crate) struct PruneArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct LoadArguments {
-    /// Directory with an OCI layout
-    #[arg(value_name = "DIR")]
+    /// Directory with an OCI layout, or an archive: of docker save, of podman save, or an OCI layout in a tar; gzip is
+    /// read too
+    #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
-    /// Name for the image, where the layout holds only one
+    /// Name for the image, where there is only one
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  baler save my-app | docker load")]
+#[command(after_help = "Examples:\n  \
+        baler save my-app | docker load\n  \
+        baler save my-app | podman load\n  \
+        baler save my-app --format oci -o my-app.tar\n\n\
+        The format docker is an OCI layout as well: every Docker, Podman and skopeo reads it.")]
 pub(crate) struct SaveArguments {
-    /// The image: a name in the store, or oci:PATH
+    /// The image: a name in the store, oci:PATH, docker-archive:PATH or oci-archive:PATH
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
     /// File to write; standard output where left out
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// What to write: an archive for Docker and Podman, or an OCI layout in a tar
+    #[arg(long, value_enum, default_value_t = ArchiveArgument::Docker)]
+    pub(crate) format: ArchiveArgument,
+}
+
+/// The kinds of archives.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ArchiveArgument {
+    Docker,
+    Oci,
+}
+
+impl ArchiveArgument {
+    pub(crate) fn kind(self) -> ArchiveKind {
+        match self {
+            Self::Docker => ArchiveKind::Docker,
+            Self::Oci => ArchiveKind::Oci,
+        }
+    }
 }

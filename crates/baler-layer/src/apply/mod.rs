@@ -22,6 +22,7 @@ use std::sync::mpsc::{channel, sync_channel};
 use baler_image::Digest;
 
 pub use error::ApplyError;
+pub use stream::{Compression, plain};
 
 use crate::ownership::OwnershipIndex;
 use crate::tar::{Owner, TarReader};

@@ -35,13 +35,48 @@ pub(super) fn decompressed<'scope>(
     let whole = io::Cursor::new(start.to_vec()).chain(reader);
     Ok(if members::is_own(start) {
         Box::new(members::inflate(scope, threads, whole).map_err(|source| ApplyError::Thread { source })?)
-    } else if start.starts_with(GZIP) {
-        Box::new(MultiGzDecoder::new(whole))
-    } else if start.starts_with(ZSTD) || start.starts_with(ZSTD_SKIPPABLE) {
-        Box::new(Frames::new(whole))
     } else {
-        Box::new(whole)
+        match Compression::of(start) {
+            Compression::Gzip => Box::new(MultiGzDecoder::new(whole)),
+            Compression::Zstd => Box::new(Frames::new(whole)),
+            Compression::None => Box::new(whole),
+        }
     })
+}
+
+/// The bytes in `reader` without the compression that they may have (gzip, zstd).
+pub fn plain(reader: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    let mut reader = BufReader::with_capacity(CHUNK_SIZE, reader);
+    let mut start = [0; ZSTD.len()];
+    let length = fill(&mut reader, &mut start)?;
+    let start = &start[..length];
+    let whole = io::Cursor::new(start.to_vec()).chain(reader);
+    Ok(match Compression::of(start) {
+        Compression::Gzip => Box::new(MultiGzDecoder::new(whole)),
+        Compression::Zstd => Box::new(Frames::new(whole)),
+        Compression::None => Box::new(whole),
+    })
+}
+
+/// How bytes are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
+
+impl Compression {
+    /// By what compressed bytes begin with.
+    pub fn of(start: &[u8]) -> Self {
+        if start.starts_with(GZIP) {
+            Self::Gzip
+        } else if start.starts_with(ZSTD) || start.starts_with(ZSTD_SKIPPABLE) {
+            Self::Zstd
+        } else {
+            Self::None
+        }
+    }
 }
 
 /// Reads until `bytes` is full or the end is reached.

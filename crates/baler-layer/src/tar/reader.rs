@@ -4,7 +4,7 @@
 //!
 //! Refused: wrong checksums, records and long names above 1 MiB, sparse files, what stands after a single zero block.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Seek};
 
 use super::header::BLOCK_SIZE;
 use super::pax;
@@ -137,6 +137,11 @@ impl<R: BufRead> TarReader<R> {
         }
     }
 
+    /// Where in the stream the reader stands: after [`TarReader::next_entry`], where the entry's content begins.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
     fn entry(&mut self, header: RawHeader, pending: &Pending) -> Result<Entry, ReadError> {
         let mut entry = header.into_entry();
         pending.apply(&mut entry).map_err(|reason| self.malformed(reason))?;
@@ -257,6 +262,19 @@ impl<R: BufRead> TarReader<R> {
 
     fn malformed(&self, reason: &'static str) -> ReadError {
         ReadError::Malformed { reason, offset: self.offset }
+    }
+}
+
+impl<R: BufRead + Seek> TarReader<R> {
+    /// Passes over the content of the current entry without reading it. Whether the stream is that long is not seen here:
+    /// who relies on the content has to compare with the length of the file.
+    pub fn seek_past(&mut self) -> Result<(), ReadError> {
+        let count = self.content.saturating_add(self.padding);
+        let step = i64::try_from(count).map_err(|_| self.malformed("size that cannot be"))?;
+        self.input.seek_relative(step).map_err(|source| ReadError::Read { source })?;
+        self.offset += count;
+        (self.content, self.padding) = (0, 0);
+        Ok(())
     }
 }
 

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use baler_image::{Descriptor, Digest, Place, SourceError};
 
-pub(crate) use verified::Verified;
+pub(crate) use verified::{Content, Verified};
 pub(crate) use writer::{FileBlobWriter, remove_temporary};
 
 /// Documents are read into memory; none that anything sensible makes is larger.
-const MAXIMUM_DOCUMENT: u64 = 64 << 20;
+pub(crate) const MAXIMUM_DOCUMENT: u64 = 64 << 20;
 
 /// Where the blob of `digest` lies below `root`.
 pub(crate) fn path(root: &Path, digest: &Digest) -> PathBuf {
@@ -36,14 +36,20 @@ pub(crate) fn open(root: &Path, place: &Place, descriptor: &Descriptor) -> Resul
     Ok(Verified::new(file, place.clone(), descriptor))
 }
 
-/// Reads a whole document.
-pub(crate) fn document(root: &Path, place: &Place, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
+/// Refuses what is too large for a document.
+pub(crate) fn check_document(place: &Place, descriptor: &Descriptor) -> Result<(), SourceError> {
     if descriptor.size > MAXIMUM_DOCUMENT {
         let text =
             format!("document {} has {} bytes, more than {MAXIMUM_DOCUMENT}", descriptor.digest, descriptor.size);
         let source = io::Error::new(io::ErrorKind::InvalidData, text);
         return Err(SourceError::Read { place: place.clone(), source });
     }
+    Ok(())
+}
+
+/// Reads a whole document.
+pub(crate) fn document(root: &Path, place: &Place, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
+    check_document(place, descriptor)?;
     open(root, place, descriptor)?.read_all()
 }
 

@@ -9,8 +9,8 @@ use super::hasher::Hasher;
 
 /// A blob's bytes, checked against digest and size. The check is made before the last byte is handed out, so that who
 /// reads exactly `size` bytes has verified bytes, too.
-pub(crate) struct Verified {
-    file: fs_err::File,
+pub(crate) struct Verified<R = fs_err::File> {
+    file: R,
     place: Place,
     digest: Digest,
     size: u64,
@@ -19,15 +19,29 @@ pub(crate) struct Verified {
     is_checked: bool,
 }
 
-impl Verified {
-    pub(super) fn new(file: fs_err::File, place: Place, descriptor: &Descriptor) -> Self {
+/// What verified bytes are read from.
+pub(crate) trait Content: Read {
+    /// Sees to it that damaged content is not relied on again.
+    fn distrust(&self) {}
+}
+
+impl Content for fs_err::File {
+    /// In the store, a damaged blob loses its seal: it is no longer relied on, but written again when it comes.
+    fn distrust(&self) {
+        // The damage is told in any case.
+        let _ = self.set_permissions(PermissionsExt::from_mode(0o600));
+    }
+}
+
+impl<R: Content> Verified<R> {
+    pub(crate) fn new(file: R, place: Place, descriptor: &Descriptor) -> Self {
         let hasher = Hasher::new(descriptor.digest.algorithm());
         let (digest, size) = (descriptor.digest.clone(), descriptor.size);
         Self { file, place, digest, size, seen: 0, hasher, is_checked: false }
     }
 
     /// Reads everything; the errors come as they are, not wrapped in an I/O error.
-    pub(super) fn read_all(mut self) -> Result<Vec<u8>, SourceError> {
+    pub(crate) fn read_all(mut self) -> Result<Vec<u8>, SourceError> {
         let mut bytes = Vec::with_capacity(usize::try_from(self.size).unwrap_or(0));
         match self.read_to_end(&mut bytes) {
             Ok(_) => Ok(bytes),
@@ -35,14 +49,6 @@ impl Verified {
                 Ok(error) => error,
                 Err(source) => SourceError::Read { place: self.place, source },
             }),
-        }
-    }
-
-    /// In the store, a damaged blob loses its seal: it is no longer relied on, but written again when it comes.
-    fn distrust(&self) {
-        if self.place == Place::Store {
-            // The damage is told in any case.
-            let _ = self.file.set_permissions(PermissionsExt::from_mode(0o600));
         }
     }
 
@@ -54,7 +60,9 @@ impl Verified {
         if self.seen == self.size && !self.is_checked {
             let found = self.hasher.digest();
             if found != self.digest {
-                self.distrust();
+                if self.place == Place::Store {
+                    self.file.distrust();
+                }
                 return Err(SourceError::Corrupt { place: self.place.clone(), digest: self.digest.clone(), found });
             }
             self.is_checked = true;
@@ -63,7 +71,7 @@ impl Verified {
     }
 }
 
-impl Read for Verified {
+impl<R: Content> Read for Verified<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);

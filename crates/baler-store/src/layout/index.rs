@@ -7,15 +7,15 @@ use baler_image::{Descriptor, Digest, Index, media_type};
 use super::{INDEX, Layout, LayoutError, REFERENCE_NAME};
 
 /// containerd writes the whole reference here, and only the tag as the reference name.
-const CONTAINERD_NAME: &str = "io.containerd.image.name";
+pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 /// The name of an image in its layout.
 pub(crate) fn name_of(entry: &Descriptor) -> Option<&str> {
     entry.annotations.get(REFERENCE_NAME).map(String::as_str)
 }
 
-/// All names by which an image is found in its layout.
-pub(super) fn names_of(entry: &Descriptor) -> impl Iterator<Item = &str> {
+/// All names by which an image is found in its layout; the fullest one comes last.
+pub(crate) fn names_of(entry: &Descriptor) -> impl Iterator<Item = &str> {
     let containerd = entry.annotations.get(CONTAINERD_NAME).map(String::as_str);
     name_of(entry).into_iter().chain(containerd)
 }

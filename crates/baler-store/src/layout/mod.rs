@@ -4,10 +4,12 @@
 //! holds something else is refused.
 
 mod index;
+mod select;
 mod sink;
 mod source;
 
-pub(crate) use index::name_of;
+pub(crate) use index::{CONTAINERD_NAME, names_of};
+pub(crate) use select::{Listed, Selection, select};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,9 +21,9 @@ use crate::blob::remove_temporary;
 use crate::disk::explain;
 use crate::lock::Lock;
 
-const MARKER: &str = "oci-layout";
-const INDEX: &str = "index.json";
-const VERSION: &str = "1.0.0";
+pub(crate) const MARKER: &str = "oci-layout";
+pub(crate) const INDEX: &str = "index.json";
+pub(crate) const VERSION: &str = "1.0.0";
 const EMPTY_INDEX: &str =
     "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[]}";
 /// The annotation that names an image in a layout.
@@ -53,8 +55,8 @@ pub enum LayoutError {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Marker {
-    image_layout_version: String,
+pub(crate) struct Marker {
+    pub(crate) image_layout_version: String,
 }
 
 /// The directory has no `oci-layout` file.

@@ -20,14 +20,15 @@ pub(crate) fn run(arguments: &SaveArguments, console: &Console) -> anyhow::Resul
     let (search, needed) = (Search::STORE, Needed::Documents);
     let located = locate(&context, &Asked { role: "image", name: &name, wanted: &wanted, search, needed })?;
     let source = located.source(host.store());
+    let kind = arguments.format.kind();
     if let Some(path) = &arguments.output {
-        return save_to_file(path, |output| Ok(images::save(&located.image, source, output)?));
+        return save_to_file(path, |output| Ok(images::save(&located.image, kind, source, output)?));
     }
     if io::stdout().is_terminal() {
         bail!("an archive is nothing to read: redirect the output, or name a file with --output");
     }
     let mut output = BufWriter::new(ConsoleWriter(console));
-    images::save(&located.image, source, &mut output)?;
+    images::save(&located.image, kind, source, &mut output)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,23 +1,31 @@
-# The ring of tests that uses the network: the samples, from Debian and npm packages to a page. Needs common.sh, user.sh,
-# http.sh. Each function is one step of ./test; any command in it that fails is the failure of the step.
+# The ring of tests that uses the network: the samples, from packages of registries to a page. Needs common.sh, user.sh,
+# http.sh, engines.sh. Each function is one step of ./test; any command in it that fails is the failure of the step.
 
 sample_builder=localhost/baler/builder
-sample_image=guestbook
+sample_image=nodejs
+# The applications, and for each a page and what is in it.
+sample_pages=(
+    'nodejs / Hello again from'
+    'python /pages/welcome Markdown'
+    'go /?text=x code.png'
+    'static /clock.js getElementById'
+    'procfile / Hello again from'
+)
 
 make_samples() {
     run cargo xtask samples
     run cargo xtask base-images
 }
 
-# Sets `work`: a directory that every user can read, with the program, the samples and a copy of the application in it.
+# Sets `work`: a directory that every user can read, with the program, the samples and a copy of the applications in it.
 copy_samples() {
     work=$(mktemp -d)
     chmod 755 "$work"
     podman_store=$work/podman
-    cp -r "$dist/baler" "$dist/samples" "$dist/base" "$work/"
-    cp -r "$dist/samples/apps/nodejs" "$work/app"
+    cp -rL "$dist/baler" "$dist/samples" "$dist/base" "$work/"
+    cp -r "$dist/samples/apps" "$work/apps"
     mkdir "$work/home"
-    [[ -z $user_is_other ]] || chown -R "$user:" "$work/app" "$work/home"
+    [[ -z $user_is_other ]] || chown -R "$user:" "$work/apps" "$work/home"
 }
 
 remove_samples() {
@@ -77,21 +85,81 @@ as_id() {
         env HOME="$store" BALER_HOME="$store/store" "$@"
 }
 
-# Starts the image, and compares what it answers.
+# The application closes its server and ends with 0: the signal goes through, and the code comes back.
 sample_runs() {
-    local port page health
+    start_application "$sample_image"
+    expect_page /health '"status":"ok"'
+    stop_application
+    expect_equal 0 "$status"
+}
+
+# A step for each application: it answers; one line changes; it is built from caches, and answers with that.
+each_sample() {
+    step "samples: Node.js" sample_answers nodejs / server.js 'Hello from' 'Hello again from' \
+        'Reusing node_modules: package-lock.json is unchanged'
+    step "samples: Python" sample_answers python / app.py 'The handbook' 'The other handbook' \
+        'Reusing the packages: requirements.txt is unchanged'
+    step "samples: Go" sample_answers go / main.go 'QR codes' 'Pictures of text' \
+        'Reusing packages for build: golang-go' 'Reusing the modules: go.sum is unchanged'
+    step "samples: static files" sample_answers static / public/index.html 'is compiled' 'is compiled or installed' \
+        'Reusing packages for launch: busybox-static'
+    step "samples: Procfile" sample_answers procfile / server.py 'Hello from' 'Hello again from'
+}
+
+# Builds the application $1 as the user, starts it, and finds $4 in its page $2. Then $4 becomes $5 in its file $3, and the
+# same again; "${@:6}" are lines that the second build must say: that it took what it needs from its caches.
+sample_answers() {
+    local name=$1 page=$2 file=$3 before=$4 after=$5
+    build_application "$name" "$work/first"
+    answers "$name" "$page" "$before"
+    sed -i "s/$before/$after/" "$work/apps/$name/$file"
+    build_application "$name" "$work/again"
+    for line in "${@:6}"; do
+        expect_line "$line" "$work/again"
+    done
+    answers "$name" "$page" "$after"
+}
+
+build_application() {
+    as_sample_user build "$1" --builder "$sample_builder" --path "$work/apps/$1" --timings > "$2" 2>&1 || {
+        cat "$2"
+        return 1
+    }
+    sed -n 's/^/    /; /^    \(Fetching\|Installing\|Downloading\|Compiling\|Reusing the\|Reusing packages\|  build\|  export\)/p' "$2"
+}
+
+# Starts the image $1, and looks for $3 in its page $2.
+answers() {
+    start_application "$1"
+    expect_page "$2" "$3"
+    stop_application
+}
+
+# Sets `process` and `port`.
+start_application() {
     port=$(free_port)
-    start_as_user "$work/log" env BALER_HOME="$work/home/store" "$work/baler" run "$sample_image" --env "PORT=$port"
-    if ! page=$(fetch "http://localhost:$port/" "$process"); then
+    start_as_user "$work/log" env BALER_HOME="$work/home/store" "$work/baler" run "$1" --env "PORT=$port"
+}
+
+# Sets `status`, the code that the application ended with.
+stop_application() {
+    status=0
+    kill -TERM "$process"
+    wait "$process" || status=$?
+}
+
+expect_page() {
+    local page
+    if ! page=$(fetch "http://localhost:$port$1" "$process"); then
+        echo "no answer for $1"
         cat "$work/log"
+        kill -KILL "$process" 2> /dev/null || true
         return 1
     fi
-    health=$(fetch "http://localhost:$port/health" "$process")
-    # The application closes its server and ends with 0: the signal goes through, and the code comes back.
-    kill -TERM "$process"
-    wait "$process"
-    grep -q '<h1>Hello from the guest book</h1>' <<< "$page"
-    grep -q '"status":"ok"' <<< "$health"
+    grep -qF "$2" <<< "$page" && return
+    printf 'the page %s has no %s:\n%s\n' "$1" "$2" "$page"
+    kill -KILL "$process"
+    return 1
 }
 
 # The exec.d program of the buildpack in Rust sets a variable, and leaves it alone where somebody did.
@@ -103,46 +171,21 @@ sample_environment() {
     expect_equal "7 production" "$(as_sample_user run "$sample_image" --env WEB_CONCURRENCY=7 --entrypoint launcher -- -- node -e "$script")"
 }
 
-# Other tools take what is written: skopeo reads the layout, Podman with runc runs it.
-sample_runs_elsewhere() {
-    local layout=$work/home/layout image port status=0
+# Another tool takes the layout that is written.
+sample_as_layout() {
+    local layout=$work/home/layout
     rm -rf "$layout"
-    as_sample_user build "oci:$layout" --builder "$sample_builder" --path "$work/app" > "$work/log" 2>&1 || {
+    as_sample_user build "oci:$layout" --builder "$sample_builder" --path "$work/samples/apps/nodejs" > "$work/log" 2>&1 || {
         cat "$work/log"
         return 1
     }
     expect_equal "$(cat "$work/digest")" "$(skopeo inspect --format '{{.Digest}}' "oci:$layout")"
-    if ! is_root; then
-        note "Podman is for root only here"
-        return
-    fi
-    # Podman makes a name of the path, which a name cannot have all letters of.
-    image=$(cd "$work/home" && podman pull --quiet oci:layout)
-    port=$(free_port)
-    podman run --rm --name baler-test --network host --env "PORT=$port" "$image" > "$work/log" 2>&1 &
-    process=$!
-    fetch "http://localhost:$port/" "$process" | grep '<h1>Hello from the guest book</h1>' || status=1
-    podman stop --time 5 baler-test > /dev/null || status=1
-    wait "$process" || true
-    podman rmi --force "$image" > /dev/null
-    # Podman mounts its store on itself.
-    umount "$podman_store/overlay" 2> /dev/null || true
-    [[ $status -eq 0 ]] || cat "$work/log"
-    return "$status"
-}
-
-# With limits that a container may set wherever it runs, and nothing left in the store of whoever uses Podman here.
-podman() {
-    local limits=()
-    [[ $1 != run ]] || limits=(--ulimit nofile=1024:1024 --ulimit nproc=1024:1024)
-    command podman --root "$podman_store" --runroot "$podman_store-run" --storage-driver overlay \
-        --runtime runc --cgroup-manager cgroupfs "$1" "${limits[@]}" "${@:2}"
 }
 
 build_sample() {
     local output=$1
     shift
-    as_sample_user build "$sample_image" --builder "$sample_builder" --path "$work/app" --timings "$@" > "$output" 2>&1 || {
+    as_sample_user build "$sample_image" --builder "$sample_builder" --path "$work/apps/nodejs" --timings "$@" > "$output" 2>&1 || {
         cat "$output"
         return 1
     }

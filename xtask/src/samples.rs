@@ -12,6 +12,8 @@ use crate::{build, command, output, workspace};
 /// The buildpack that is a crate; its main program has the name of the directory.
 const RUST_BUILDPACK: &str = "web-concurrency";
 const EXEC_D: &str = "exec-d";
+/// Directories that tools leave in an application that was tried without buildpacks.
+const MADE_LOCALLY: [&str; 3] = ["node_modules", "target", "__pycache__"];
 
 #[derive(clap::Args)]
 pub(crate) struct Options {}
@@ -22,8 +24,14 @@ pub(crate) fn run(_options: &Options) -> Result<()> {
     let source = workspace::root().join("samples");
     let partial = tempfile::Builder::new().prefix(".samples-").tempdir_in(&dist)?;
     let samples = partial.path().join("samples");
-    for name in ["buildpacks/nodejs", "buildpacks/procfile", "apps", "builder.toml"] {
+    for name in ["apps", "builder.toml"] {
         copy(&source.join(name), &samples.join(name))?;
+    }
+    for entry in fs::read_dir(source.join("buildpacks"))? {
+        let name = entry?.file_name();
+        if name != RUST_BUILDPACK {
+            copy(&source.join("buildpacks").join(&name), &samples.join("buildpacks").join(&name))?;
+        }
     }
     output::step(&format!("compiling the buildpack {RUST_BUILDPACK}"));
     compile(&source.join("buildpacks").join(RUST_BUILDPACK), &samples.join("buildpacks").join(RUST_BUILDPACK))?;
@@ -59,7 +67,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         fs::set_permissions(to, PermissionsExt::from_mode(0o755))?;
         for entry in fs::read_dir(from)? {
             let name = entry?.file_name();
-            if name != "node_modules" {
+            if !MADE_LOCALLY.iter().any(|made| name == *made) {
                 copy(&from.join(&name), &to.join(&name))?;
             }
         }

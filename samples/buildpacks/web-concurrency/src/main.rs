@@ -1,4 +1,4 @@
-//! A buildpack that adds one exec.d program to the image of a Node.js application.
+//! A buildpack that adds one exec.d program to the image of a Node.js or Python application.
 
 use libcnb::build::{BuildContext, BuildResult, BuildResultBuilder};
 use libcnb::data::build_plan::BuildPlanBuilder;
@@ -15,9 +15,10 @@ impl Buildpack for WebConcurrencyBuildpack {
     type Metadata = GenericMetadata;
     type Error = GenericError;
 
-    /// Always passes, but takes part only where another buildpack provides Node.js.
+    /// Always passes, but takes part only where another buildpack provides Node.js or Python.
     fn detect(&self, _context: DetectContext<Self>) -> libcnb::Result<DetectResult, Self::Error> {
-        DetectResultBuilder::pass().build_plan(BuildPlanBuilder::new().requires("node").build()).build()
+        let plan = BuildPlanBuilder::new().requires("node").or().requires("python").build();
+        DetectResultBuilder::pass().build_plan(plan).build()
     }
 
     fn build(&self, context: BuildContext<Self>) -> libcnb::Result<BuildResult, Self::Error> {

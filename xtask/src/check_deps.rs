@@ -13,10 +13,10 @@ use crate::{command, output, workspace};
 const FLOORS: [&[&str]; 6] = [
     &["baler"],
     &["baler-platform"],
-    &["baler-dockerfile", "baler-lifecycle"],
+    &["baler-lifecycle"],
     &["baler-daemon", "baler-registry", "baler-store", "baler-test-registry"],
     &["baler-layer"],
-    &["baler-cnb", "baler-image", "baler-sandbox"],
+    &["baler-cnb", "baler-dockerfile", "baler-image", "baler-sandbox"],
 ];
 
 /// Crates that may use less than their floor allows, or stand on none.

@@ -6,6 +6,7 @@ pub mod api;
 pub mod build;
 pub mod buildpack;
 pub mod environment;
+pub mod extend_config;
 pub mod features;
 pub mod group;
 #[cfg(feature = "labels")]

@@ -11,6 +11,7 @@ mod error_text;
 pub mod export;
 mod extract;
 mod files;
+pub mod generate;
 pub mod interrupt;
 pub mod launcher_binary;
 mod layers_directory;

@@ -113,6 +113,7 @@ fn lifecycle_hint(code: i32) -> Option<&'static str> {
         20 => Some("no buildpack of the builder takes this application: is --path the right directory?"),
         21 => Some("a buildpack failed while it looked at the application: its output is above"),
         51 => Some("a buildpack failed: its output is above"),
+        91 => Some("an extension failed: its output is above"),
         12 => Some("a buildpack is for a Buildpack API that this lifecycle does not have"),
         _ => None,
     }

@@ -39,8 +39,6 @@ pub enum BuildError {
     BillOfMaterials(#[source] serde_json::Error),
     #[error(transparent)]
     Write(#[from] WriteFileError),
-    #[error("image extensions are not supported yet, and the group has {}", .0.join(", "))]
-    Extensions(Vec<String>),
     #[error("interrupted")]
     Interrupted,
 }

@@ -2,7 +2,7 @@
 //!
 //! Buildpack specification, "Phase #3: Build"; Platform specification, "builder". Each buildpack sees what the build
 //! layers of those before it add to the environment, and the requirements that they left unmet. What a buildpack wrote
-//! is read after it has ended well. Refuses groups with extensions: they are not supported yet.
+//! is read after it has ended well. What extensions have done to the build image is none of its concern.
 
 mod bill_of_materials;
 mod error;
@@ -99,12 +99,10 @@ pub fn build(inputs: &BuildInputs, log: &dyn Log) -> Result<BuildResult, BuildEr
 }
 
 fn refuse_unknown(group: &GroupFile) -> Result<(), BuildError> {
-    if !group.group_extensions.is_empty() {
-        let names = group.group_extensions.iter().map(GroupElement::full_name).collect();
-        return Err(BuildError::Extensions(names));
-    }
-    for element in &group.group {
-        supported_api(ModuleKind::Buildpack, &element.full_name(), &element.api)?;
+    for (kind, elements) in [(ModuleKind::Buildpack, &group.group), (ModuleKind::Extension, &group.group_extensions)] {
+        for element in elements {
+            supported_api(kind, &element.full_name(), &element.api)?;
+        }
     }
     Ok(())
 }
@@ -162,7 +160,7 @@ impl State {
             metadata: Metadata {
                 buildpack_default_process_type,
                 buildpacks: inputs.group.group.iter().map(module).collect(),
-                extensions: Vec::new(),
+                extensions: inputs.group.group_extensions.iter().map(module).collect(),
                 labels: self.labels,
                 processes,
                 slices: self.slices,

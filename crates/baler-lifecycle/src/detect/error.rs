@@ -32,9 +32,6 @@ pub enum DetectError {
     /// Every group failed, and in one of them a module failed to do its work.
     #[error("buildpack(s) failed with err")]
     NoGroupAndErrors,
-    /// The group needs Dockerfiles to be generated.
-    #[error("image extensions are not supported yet, and detection chose {}", .0.join(", "))]
-    Extensions(Vec<String>),
     #[error("interrupted")]
     Interrupted,
 }

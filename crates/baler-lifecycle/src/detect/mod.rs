@@ -3,7 +3,7 @@
 //! Buildpack specification, "Phase #1: Detection"; Platform specification, "detector". The candidates of the order are
 //! tried one after the other; the modules of one candidate run at the same time, each module once. What is said
 //! meanwhile is held back: the `Log` gets it at the end, in an order that does not depend on who was faster.
-//! Refuses composites that contain themselves, and groups with extensions: generate is not there yet.
+//! Refuses composites that contain themselves.
 
 mod candidates;
 mod error;
@@ -138,7 +138,7 @@ impl Search<'_> {
         let eligible = run::Eligibility { features, exec_env: &inputs.exec_env };
         while let Some(candidate) = candidates.next(&mut |slot: &Slot| eligible.look_up(modules, slot))? {
             match self.attempt(&candidate, modules)? {
-                Attempt::Success(resolution) => return accept(resolution, modules),
+                Attempt::Success(resolution) => return Ok(accept(resolution, modules)),
                 Attempt::Failure { had_errors: errors } => had_errors |= errors,
             }
         }
@@ -156,16 +156,13 @@ impl Search<'_> {
 }
 
 /// Makes group.toml and plan.toml of what was chosen.
-fn accept(resolution: resolve::Resolution, modules: &Modules<'_>) -> Result<Detection, DetectError> {
-    let extensions: Vec<_> = resolution.group.iter().filter(|key| key.kind == ModuleKind::Extension).collect();
-    if !extensions.is_empty() {
-        return Err(DetectError::Extensions(extensions.into_iter().map(Key::to_string).collect()));
-    }
+fn accept(resolution: resolve::Resolution, modules: &Modules<'_>) -> Detection {
     let element = |key: &Key| {
         let module = &modules.found[key];
         let homepage = module.info.homepage.clone();
         GroupElement { id: key.id.clone(), version: key.version.clone(), api: module.api.clone(), homepage }
     };
-    let group = resolution.group.iter().map(element).collect();
-    Ok(Detection { group: GroupFile { group, group_extensions: Vec::new() }, plan: resolution.plan })
+    let of_kind = |kind| resolution.group.iter().filter(move |key| key.kind == kind).map(element).collect();
+    let group = GroupFile { group: of_kind(ModuleKind::Buildpack), group_extensions: of_kind(ModuleKind::Extension) };
+    Detection { group, plan: resolution.plan }
 }

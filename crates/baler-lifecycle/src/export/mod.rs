@@ -44,6 +44,7 @@ pub(crate) use apply::is_foreign;
 pub use error::{ExportError, LayerError};
 pub use run::export;
 pub(crate) use run::image_report;
+pub use run_image::offers_run_image;
 
 use crate::analyze::Analysis;
 use crate::cache::Cache;

@@ -26,6 +26,11 @@ pub(crate) fn run_image_for_export(
     first.clone()
 }
 
+/// Whether run.toml has the image `name`, be it as a mirror.
+pub fn offers_run_image(run: &RunFile, name: &str) -> bool {
+    run.images.iter().any(|entry| contains(entry, name))
+}
+
 fn contains(entry: &RunImage, name: &str) -> bool {
     let name = normalised(name);
     std::iter::once(&entry.image).chain(&entry.mirrors).any(|other| normalised(other) == name)

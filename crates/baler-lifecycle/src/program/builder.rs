@@ -79,8 +79,7 @@ fn failure(error: BuildError, context: &Context<'_>) -> Failure {
         | BuildError::FileSystem { .. }
         | BuildError::Plan { .. }
         | BuildError::BillOfMaterials(_)
-        | BuildError::Write(_)
-        | BuildError::Extensions(_) => code::BUILD,
+        | BuildError::Write(_) => code::BUILD,
     };
     Failure::new(code, error).to("build")
 }

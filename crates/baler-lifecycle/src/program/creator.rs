@@ -104,7 +104,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
 }
 
 /// The environment of the user `uid`, where `passwd` (the text of /etc/passwd) knows it.
-fn with_user(mut environment: Environment, passwd: &str, uid: u32) -> Environment {
+pub(super) fn with_user(mut environment: Environment, passwd: &str, uid: u32) -> Environment {
     let entry = passwd
         .lines()
         .map(|line| line.split(':').collect::<Vec<_>>())

@@ -1,11 +1,12 @@
-//! The program `detector`.
+//! The program `detector`: detect, and generate where the group has extensions.
 
 use baler_cnb::analyzed::Analyzed;
 use baler_cnb::features::PlatformFeatures;
 use baler_cnb::order::{OrderFile, SystemFile};
+use baler_cnb::plan::PlanFile;
 
 use super::failure::{Failure, code};
-use super::{Context, Flag};
+use super::{Context, Flag, experimental, generator};
 use crate::detect::{DetectError, DetectInputs, Detection, detect};
 use crate::log::Log as _;
 use crate::target::complete;
@@ -34,24 +35,36 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     settings.refuse_positionals()?;
     refuse_root("detect")?;
     context.watch_signals()?;
-    find_group(context).map(drop)
+    let inputs = inputs(context)?;
+    let detection = detect_and_write(context, &inputs)?;
+    if detection.group.group_extensions.is_empty() {
+        return Ok(());
+    }
+    generator::run(context, &inputs, detection)
 }
 
 /// Detects, and writes group.toml and plan.toml.
 pub(super) fn find_group(context: &Context<'_>) -> Result<Detection, Failure> {
-    let settings = context.settings;
-    let inputs = inputs(context)?;
-    let detection = detect(&inputs, context.log).map_err(|error| failure(error, context))?;
-    write_toml(&settings.group_path(), &detection.group).map_err(|error| Failure::new(code::FAILED, error))?;
-    let plan = &detection.plan;
-    // A plan without entries is an empty file: platforms check for that.
-    let written = if plan.entries.is_empty() {
-        write_whole(&settings.plan_path(), b"")
-    } else {
-        write_toml(&settings.plan_path(), plan)
-    };
-    written.map_err(|error| Failure::new(code::FAILED, error))?;
+    detect_and_write(context, &inputs(context)?)
+}
+
+fn detect_and_write(context: &Context<'_>, inputs: &DetectInputs) -> Result<Detection, Failure> {
+    let features = PlatformFeatures::for_api(context.settings.platform_api);
+    if features.extensions && !features.extensions_are_stable && !inputs.order.order_extensions.is_empty() {
+        experimental::allow(context, "Dockerfiles")?;
+    }
+    let detection = detect(inputs, context.log).map_err(|error| failure(error, context))?;
+    let path = context.settings.group_path();
+    write_toml(&path, &detection.group).map_err(|error| Failure::new(code::FAILED, error))?;
+    write_plan(context, &detection.plan)?;
     Ok(detection)
+}
+
+/// Writes plan.toml. A plan without entries is an empty file: platforms check for that.
+pub(super) fn write_plan(context: &Context<'_>, plan: &PlanFile) -> Result<(), Failure> {
+    let path = context.settings.plan_path();
+    let written = if plan.entries.is_empty() { write_whole(&path, b"") } else { write_toml(&path, plan) };
+    written.map_err(|error| Failure::new(code::FAILED, error))
 }
 
 fn inputs(context: &Context<'_>) -> Result<DetectInputs, Failure> {
@@ -109,10 +122,7 @@ fn failure(error: DetectError, context: &Context<'_>) -> Failure {
         DetectError::NoGroupAndErrors => code::NO_GROUP_AND_ERRORS,
         DetectError::Api(_) => code::BUILDPACK_API,
         DetectError::Order(_) | DetectError::TemporaryDirectory { .. } => code::FAILED,
-        DetectError::Composite { .. }
-        | DetectError::Cycle(_)
-        | DetectError::Environment(_)
-        | DetectError::Extensions(_) => code::DETECT,
+        DetectError::Composite { .. } | DetectError::Cycle(_) | DetectError::Environment(_) => code::DETECT,
         DetectError::Interrupted => interrupted(context),
     };
     if matches!(error, DetectError::NoGroup | DetectError::NoGroupAndErrors) {

@@ -111,6 +111,10 @@ fn find_images(context: &Context<'_>, places: &Places) -> Result<Found, Failure>
         .ok_or_else(|| Failure::arguments(format!("no analyzed metadata found at path '{}'", path.display())))?;
     let run_image = analyzed.run_image.as_ref().filter(|run_image| !run_image.reference.is_empty());
     let run_image = run_image.ok_or_else(|| Failure::arguments("run image not found in analyzed metadata"))?;
+    if run_image.extend {
+        let text = "extensions change the run image by instructions beside FROM, which is not supported yet";
+        return Err(Failure::new(code::EXPORT, text).to("export"));
+    }
     let located = places.find_pinned(&run_image.reference).map_err(failed)?;
     let located = located.ok_or_else(|| {
         Failure::new(code::EXPORT, format!("run image '{}' does not exist", run_image.reference)).to("export")

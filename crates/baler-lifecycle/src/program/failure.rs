@@ -33,6 +33,10 @@ pub mod code {
     pub const EXPORT: u8 = 62;
     /// Rebase failed.
     pub const REBASE: u8 = 72;
+    /// An extension failed to generate.
+    pub const EXTENSION: u8 = 91;
+    /// Generate failed otherwise.
+    pub const GENERATE: u8 = 92;
     /// Extend failed.
     pub const EXTEND: u8 = 102;
 }

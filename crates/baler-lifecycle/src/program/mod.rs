@@ -14,6 +14,7 @@ mod exporter;
 mod extender;
 mod failure;
 mod flags;
+mod generator;
 mod places;
 mod privileges;
 mod rebaser;

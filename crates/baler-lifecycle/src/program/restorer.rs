@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use baler_cnb::analyzed::{Analyzed, ImageReference};
+use baler_cnb::analyzed::{Analyzed, ImageReference, RunImageAnalysis};
 use baler_cnb::features::PlatformFeatures;
 use baler_cnb::group::GroupFile;
 
@@ -13,6 +13,7 @@ use super::{Context, Flag, caches, privileges, run_images};
 use crate::analyze::{pinned_reference, target_of};
 use crate::cache::Cache;
 use crate::error_text::chain;
+use crate::export::offers_run_image;
 use crate::log::Log as _;
 use crate::mounted::{BuildUser, MountedDirectory};
 use crate::restore::{Restoration, RestoreInputs, restore};
@@ -121,21 +122,53 @@ fn complete_analyzed(context: &Context<'_>, places: &Places, group: &GroupFile) 
         let located = run_images::named(places, &text, code::FAILED)?;
         analyzed.build_image = Some(ImageReference { reference: pinned_reference(&located.image) });
     }
-    let has_extensions = features.extensions && !group.group_extensions.is_empty();
-    if let Some(run_image) = analyzed
-        .run_image
-        .as_mut()
-        .filter(|run_image| has_extensions && (run_image.extend || run_image.target.is_none()))
-    {
-        let text = if run_image.image.is_empty() { run_image.reference.clone() } else { run_image.image.clone() };
-        let located = run_images::named(places, &text, code::FAILED)?;
-        run_image.reference = pinned_reference(&located.image);
-        if features.targets {
-            run_image.target = Some(target_of(&located.image).map_err(|error| Failure::new(code::FAILED, error))?);
+    if let Some(run_image) = analyzed.run_image.as_mut() {
+        let has_extensions = features.extensions && !group.group_extensions.is_empty();
+        if has_extensions && (run_image.extend || run_image.target.is_none()) {
+            find_run_image(features, places, run_image)?;
+        } else if features.restorer_checks_run_image {
+            check_run_image(context, places, run_image)?;
         }
     }
     if analyzed != before {
         write_toml(&settings.analyzed_path(), &analyzed).map_err(|error| Failure::new(code::FAILED, error))?;
     }
     Ok(analyzed)
+}
+
+/// Finds the run image that extensions have named or want to change. One that is changed comes from a registry, even
+/// where the result goes to a daemon: a daemon does not give away an image as it is.
+fn find_run_image(
+    features: PlatformFeatures,
+    places: &Places,
+    run_image: &mut RunImageAnalysis,
+) -> Result<(), Failure> {
+    let text = if run_image.image.is_empty() { &run_image.reference } else { &run_image.image };
+    let registries = places.registries();
+    let is_changed = run_image.extend && features.run_image_extensions && !matches!(places, Places::Layouts { .. });
+    let located = run_images::named(if is_changed { &registries } else { places }, text, code::FAILED)?;
+    run_image.reference = pinned_reference(&located.image);
+    if features.targets {
+        run_image.target = Some(target_of(&located.image).map_err(|error| Failure::new(code::FAILED, error))?);
+    }
+    Ok(())
+}
+
+/// A run image that the builder offers must be there. What others have chosen is found when it is used.
+fn check_run_image(
+    context: &Context<'_>,
+    places: &Places,
+    RunImageAnalysis { reference, image, .. }: &RunImageAnalysis,
+) -> Result<(), Failure> {
+    let (run, _) = run_images::files(context)?;
+    if reference.is_empty() || !offers_run_image(&run, image) {
+        return Ok(());
+    }
+    let inaccessible =
+        |cause: &str| Failure::new(code::FAILED, format!("selected run image '{image}' is not accessible{cause}"));
+    match places.find_pinned(reference) {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(inaccessible(": it does not exist")),
+        Err(error) => Err(inaccessible(&format!(": {}", chain(&error)))),
+    }
 }

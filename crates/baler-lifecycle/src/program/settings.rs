@@ -82,6 +82,11 @@ impl Settings {
         }
     }
 
+    /// `-generated`.
+    pub fn generated_directory(&self) -> PathBuf {
+        self.directory(("generated", "CNB_GENERATED_DIR", "<layers>/generated"))
+    }
+
     /// `-analyzed`.
     pub fn analyzed_path(&self) -> PathBuf {
         self.path(("analyzed", "CNB_ANALYZED_PATH", "<layers>/analyzed.toml"))

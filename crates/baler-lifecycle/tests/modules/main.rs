@@ -4,6 +4,7 @@
 
 mod build;
 mod detect;
+mod generate;
 mod layouts;
 mod programs;
 mod support;

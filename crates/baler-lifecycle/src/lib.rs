@@ -22,6 +22,7 @@ pub mod mounted;
 mod parallel;
 pub mod platform_env;
 pub mod program;
+pub mod progress;
 pub mod rebase;
 pub mod release_sboms;
 pub mod restore;

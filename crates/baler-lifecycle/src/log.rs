@@ -1,7 +1,9 @@
 //! What a phase says while it works.
 
+use crate::progress::{Event, Observer};
+
 /// Takes the lines of a phase, without a line end.
-pub trait Log: Sync {
+pub trait Log: Observer {
     /// For those who look into the lifecycle.
     fn debug(&self, line: &str);
     /// What every user sees.
@@ -13,6 +15,10 @@ pub trait Log: Sync {
 /// Takes everything and keeps nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&self, _: &Event) {}
+}
 
 impl Log for Silent {
     fn debug(&self, _: &str) {}

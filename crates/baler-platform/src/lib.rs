@@ -14,6 +14,8 @@ mod log;
 pub mod output;
 pub mod places;
 pub mod run;
+mod transfers;
+mod unpack;
 pub mod variables;
 pub mod version;
 pub mod volumes;

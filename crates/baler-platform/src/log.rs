@@ -2,10 +2,16 @@
 
 use baler_lifecycle::log::Log;
 
-use crate::output::{Level, Output};
+use crate::output::{Event, Level, Observer, Output};
 
 /// Passes lines on with their level.
 pub(crate) struct OutputLog<'a>(pub(crate) &'a dyn Output);
+
+impl Observer for OutputLog<'_> {
+    fn event(&self, event: &Event) {
+        self.0.event(event);
+    }
+}
 
 impl Log for OutputLog<'_> {
     fn debug(&self, line: &str) {

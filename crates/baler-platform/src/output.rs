@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use baler_lifecycle::progress::{Activity, Event, Observer, Running, Task};
+
 /// How important a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -48,56 +50,33 @@ impl Step {
     }
 }
 
-/// Something that happened.
-#[derive(Clone, Debug)]
-pub enum Event<'a> {
-    /// A step begins.
-    Started(Step),
-    /// A step ended.
-    Finished(Step, Duration),
-    /// A layer is being unpacked; bytes of the compressed blob.
-    Unpacking { name: &'a str, done: u64, total: u64 },
-    /// A blob is on its way from or to a registry; bytes as they are sent.
-    Transferring { transfer: Transfer, name: &'a str, done: u64, total: u64 },
-}
-
-/// Which way a blob goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transfer {
-    Pull,
-    Push,
-}
-
-impl Transfer {
-    /// The word in front of the blob's name.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pull => "pulling",
-            Self::Push => "pushing",
-        }
-    }
-}
-
 /// The receiver of all that a command says. Results are returned, never said.
-pub trait Output: Send + Sync {
+pub trait Output: Observer + Send {
     /// A line of Baler's own.
     fn line(&self, level: Level, text: &str);
 
     /// Bytes that a buildpack or phase program printed; they go on unchanged.
     fn bytes(&self, bytes: &[u8]);
 
-    /// Progress.
-    fn event(&self, event: &Event<'_>);
+    /// A step begins.
+    fn heading(&self, step: Step) {
+        if let Some(heading) = step.heading() {
+            self.line(Level::Info, &format!("===> {heading}"));
+        }
+    }
 }
 
 /// Times a step and reports its start and end.
-pub(crate) fn step<T>(output: &dyn Output, step: Step, work: impl FnOnce() -> T) -> (T, Duration) {
+pub(crate) fn step<T, E>(
+    output: &dyn Output,
+    step: Step,
+    work: impl FnOnce() -> Result<T, E>,
+) -> (Result<T, E>, Duration) {
     let started = std::time::Instant::now();
-    output.event(&Event::Started(step));
-    let result = work();
-    let taken = started.elapsed();
-    output.event(&Event::Finished(step, taken));
-    (result, taken)
+    output.heading(step);
+    let running = Running::begin(output, Task::new(Activity::Step, step.name()), None);
+    let result = running.end(work());
+    (result, started.elapsed())
 }
 
 /// An error and its causes in one line.

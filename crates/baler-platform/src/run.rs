@@ -104,9 +104,7 @@ struct Unpacked {
 /// A user given by name is known only once the layers are unpacked; until then the id map stands on the usual ids.
 fn unpack(context: &Context<'_>, request: &RunRequest, located: &Located, user: &str) -> Result<Unpacked, RunError> {
     let layers = |id_map: &IdMap| {
-        context
-            .store
-            .unpack(located.image.layers(), located.source(context.store), id_map, &|_| {})
+        crate::unpack::unpack(context, located, id_map)
             .map_err(|source| RunError::Unpack { name: request.image.clone(), source })
     };
     if let Some(user) = numeric_user(user) {

@@ -28,6 +28,16 @@ pub struct Command {
     pub network: Network,
     /// Whether it belongs to the caller's terminal.
     pub session: Session,
+    /// One more descriptor. The program finds its number in a variable.
+    pub further: Option<FurtherDescriptor>,
+}
+
+/// A descriptor beside the standard streams.
+#[derive(Debug)]
+pub struct FurtherDescriptor {
+    /// The variable that tells its number.
+    pub variable: String,
+    pub descriptor: OwnedFd,
 }
 
 impl Command {
@@ -45,6 +55,7 @@ impl Command {
             stderr: Stream::Inherit,
             network: Network::Host,
             session: Session::New,
+            further: None,
         }
     }
 }

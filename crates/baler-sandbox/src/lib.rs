@@ -37,7 +37,7 @@ mod root;
 mod sys;
 mod wire;
 
-pub use command::{Command, Exit, Network, Session, Stream};
+pub use command::{Command, Exit, FurtherDescriptor, Network, Session, Stream};
 pub use error::{ExecFailure, OperationError, Refusal, RemoveError, SandboxError, Step};
 pub use executor::{Control, Executor, Process, Running, Streams};
 pub use id_map::{Extent, HostIds, IdMap, IdMapMode, IdRange, Identity, Mappers, ReadIdsError};
@@ -47,3 +47,8 @@ pub use program::{SandboxProgram, dispatch};
 pub use remove::remove_tree;
 pub use root::{Mount, Root, WritablePaths};
 pub use rustix::process::Signal;
+
+/// Marks every descriptor above standard error of this process so that no program executed from here on gets it.
+pub fn close_descriptors_on_exec() -> std::io::Result<()> {
+    Ok(sys::close_all_on_exec()?)
+}

@@ -69,6 +69,7 @@ impl NativeExecutor {
             hostname: command.hostname.clone(),
             private_network: command.network == Network::None,
             new_session: command.session == Session::New,
+            further_variable: command.further.as_ref().map(|further| further.variable.clone()),
             oldest_calls: self.kernel_calls == KernelCalls::Oldest,
         }
     }
@@ -106,14 +107,16 @@ impl Executor for NativeExecutor {
 }
 
 /// Makes the pipes that are asked for: our ends, and what the command gets.
-fn connect(command: Command) -> io::Result<(Streams, [OwnedFd; 3])> {
+fn connect(command: Command) -> io::Result<(Streams, Vec<OwnedFd>)> {
     let (stdin, input) = match command.stdin {
         Stream::Piped => io::pipe().map(|(reader, writer)| (Some(writer), OwnedFd::from(reader)))?,
         other => (None, descriptor(other, rustix::stdio::stdin())?),
     };
     let (stdout, output) = output(command.stdout, rustix::stdio::stdout())?;
     let (stderr, errors) = self::output(command.stderr, rustix::stdio::stderr())?;
-    Ok((Streams { stdin, stdout, stderr }, [input, output, errors]))
+    let mut descriptors = vec![input, output, errors];
+    descriptors.extend(command.further.map(|further| further.descriptor));
+    Ok((Streams { stdin, stdout, stderr }, descriptors))
 }
 
 fn output(stream: Stream, own: BorrowedFd<'_>) -> io::Result<(Option<PipeReader>, OwnedFd)> {

@@ -26,7 +26,7 @@ pub(crate) const KILL: u8 = 0;
 /// Requests hold an environment and paths; more than this is a mistake.
 const LARGEST_MESSAGE: u32 = 64 << 20;
 
-const MOST_DESCRIPTORS: usize = 3;
+const MOST_DESCRIPTORS: usize = 4;
 
 /// What the helper is asked to do.
 #[derive(Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub(crate) struct SandboxRequest {
     pub(crate) hostname: String,
     pub(crate) private_network: bool,
     pub(crate) new_session: bool,
+    /// Names a fourth descriptor, which is sent along then.
+    pub(crate) further_variable: Option<String>,
     /// Whether to do without the mount calls that came after Linux 5.11.
     pub(crate) oldest_calls: bool,
 }

@@ -3,7 +3,8 @@
 // The comments are help for the terminal, where brackets are brackets.
 #![allow(rustdoc::broken_intra_doc_links)]
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use baler_image::ArchiveKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -40,9 +41,30 @@ pub(crate) struct GlobalArguments {
     /// Use no colour
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) no_color: bool,
+    /// How to show what is going on
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        hide_default_value = true,
+        help_heading = "Global options"
+    )]
+    pub(crate) progress: ProgressFormat,
     /// Put the time before each line
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) timestamps: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressFormat {
+    /// Live lines on a terminal
+    #[default]
+    Auto,
+    /// Text alone
+    Plain,
+    /// One JSON object a line
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -153,9 +175,10 @@ pub(crate) struct BuildArguments {
     /// Compress with this many threads; as many as there are processors where left out
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<std::num::NonZeroUsize>,
-    /// Show how long each phase took
-    #[arg(long)]
-    pub(crate) timings: bool,
+    /// Show how long each phase took, or write it as a page with a time line to a file whose name ends in .html
+    #[arg(long, value_name = "FILE.html", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "absent, without a file, with one: as clap has it")]
+    pub(crate) timings: Option<Option<PathBuf>>,
     #[command(flatten)]
     pub(crate) accepted: AcceptedArguments,
 }
@@ -338,5 +361,43 @@ impl ArchiveArgument {
             Self::Docker => ArchiveKind::Docker,
             Self::Oci => ArchiveKind::Oci,
         }
+    }
+}
+
+/// `--timings FILE.html` as `--timings=FILE.html`: without a file the flag may stand before the image's name, and what
+/// does not end in `.html` is that.
+pub(crate) fn join_timings(arguments: Vec<OsString>) -> Vec<OsString> {
+    let mut joined: Vec<OsString> = Vec::with_capacity(arguments.len());
+    for argument in arguments {
+        let is_page = Path::new(&argument).extension().is_some_and(|extension| extension == "html");
+        match joined.last_mut() {
+            Some(last) if is_page && last == "--timings" => {
+                last.push("=");
+                last.push(&argument);
+            }
+            Some(_) | None => joined.push(argument),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timings_take_a_page_or_nothing() {
+        let timings = |words: &str| {
+            let words = join_timings(words.split(' ').map(OsString::from).collect());
+            match Arguments::try_parse_from(words).unwrap().command {
+                CommandArguments::Build(arguments) => (arguments.image, arguments.timings),
+                _ => panic!("another command"),
+            }
+        };
+        let page = Some(Some(PathBuf::from("out/a.html")));
+        assert_eq!(timings("baler build app --timings out/a.html"), ("app".to_owned(), page.clone()));
+        assert_eq!(timings("baler build --timings=out/a.html app"), ("app".to_owned(), page));
+        assert_eq!(timings("baler build --timings app"), ("app".to_owned(), Some(None)));
+        assert_eq!(timings("baler build app"), ("app".to_owned(), None));
     }
 }

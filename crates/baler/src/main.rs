@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     if let Some(phase) = argv.first().and_then(|name| Program::named(name)) {
         return run_program(phase, argv[1..].to_vec(), std::env::vars_os().collect());
     }
-    let arguments = match Arguments::try_parse_from(argv) {
+    let arguments = match Arguments::try_parse_from(arguments::join_timings(argv)) {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };

@@ -28,6 +28,7 @@ use crate::interrupt::Interrupt;
 use crate::log::Log;
 use crate::module_store::{ModuleKind, ModuleStore, supported_api};
 use crate::platform_env::{UserEnvironment, passed_on};
+use crate::progress::{Activity, Running, Task};
 use launch::ProcessTable;
 
 /// What build looks at.
@@ -91,7 +92,9 @@ pub fn build(inputs: &BuildInputs, log: &dyn Log) -> Result<BuildResult, BuildEr
     let mut state = State { plan: inputs.plan.clone(), ..State::new(passed_on(&inputs.environment)) };
     for element in &inputs.group.group {
         log.debug(&format!("Running build for buildpack {}", element.full_name()));
-        let result = run::run_buildpack(inputs, &user_environment, &mut state, element, log)?;
+        let running = Running::begin(log, Task::new(Activity::Build, element.full_name()), None);
+        let result = run::run_buildpack(inputs, &user_environment, &mut state, element, log);
+        let result = running.end(result)?;
         state.add(element, result, log);
         log.debug(&format!("Finished running build for buildpack {}", element.full_name()));
     }

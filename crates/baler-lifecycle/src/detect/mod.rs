@@ -77,7 +77,7 @@ pub fn detect(inputs: &DetectInputs, log: &dyn Log) -> Result<Detection, DetectE
 
     let user_environment = UserEnvironment::read(&inputs.platform_directory, &inputs.build_config_directory)?;
     let base = passed_on(&inputs.environment);
-    let runner = Runner::new(inputs, features, user_environment, base)?;
+    let runner = Runner::new(inputs, features, user_environment, base)?.observed_by(log);
     let mut search = Search { runner, outcomes: BTreeMap::new(), messages };
     let result = search.first_success(Candidates::new(&order, extension_order), &mut modules, inputs, features);
     search.messages.print(log, result.is_err());

@@ -19,9 +19,11 @@ use super::candidates::{Content, Element, Key, Slot};
 use super::error::{BuildPlanError, DetectError, ModuleFailure};
 use super::{DetectInputs, Modules};
 use crate::interrupt::Interrupt;
+use crate::log::Silent;
 use crate::module_process::{Ending, ModuleCommand, RunError};
 use crate::module_store::{Module, ModuleApiError, ModuleKind};
 use crate::platform_env::{ModuleVariables, UserEnvironment};
+use crate::progress::{Activity, Observer, Running, Task};
 use crate::target::is_match;
 use crate::toml_file::read_toml;
 
@@ -81,6 +83,7 @@ pub(super) struct Runner<'a> {
     base: Environment,
     /// Holds the build plans that the modules write.
     plans: tempfile::TempDir,
+    observer: &'a dyn Observer,
 }
 
 impl<'a> Runner<'a> {
@@ -96,7 +99,12 @@ impl<'a> Runner<'a> {
             .prefix("plan.")
             .tempdir_in(path)
             .map_err(|source| DetectError::TemporaryDirectory { path: path.clone(), source })?;
-        Ok(Self { inputs, features, user_environment, base, plans })
+        Ok(Self { inputs, features, user_environment, base, plans, observer: &Silent })
+    }
+
+    /// The same, with somebody who is told which modules run.
+    pub(super) fn observed_by(self, observer: &'a dyn Observer) -> Self {
+        Self { observer, ..self }
     }
 
     /// Runs the modules, as many at a time as the inputs allow.
@@ -141,7 +149,9 @@ impl<'a> Runner<'a> {
             return Ok(passed_without_program(module));
         }
         let run = SingleRun { module, program: &program, environment, features: module.features()? };
+        let running = Running::begin(self.observer, Task::new(Activity::Detect, module.info.full_name()), None);
         let (verdict, output) = run.run(inputs, self.plans.path());
+        running.done();
         Ok(Outcome { verdict, output })
     }
 }

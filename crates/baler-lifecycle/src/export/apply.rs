@@ -3,8 +3,8 @@
 use std::io;
 
 use baler_image::{
-    Descriptor, Document, Identity, ImageConfig, ImageName, Manifest, Parts, Platform, ResolvedImage, Sink, SinkError,
-    Source,
+    Descriptor, Document, Identity, ImageConfig, ImageName, Manifest, Parts, Place, Platform, ResolvedImage, Sink,
+    SinkError, Source,
 };
 
 use super::pack::Packed;
@@ -13,6 +13,7 @@ use super::{ExportError, ExportPlaces, LayerOutcome};
 use crate::cache::Cache;
 use crate::error_text::chain;
 use crate::log::Log;
+use crate::progress::{Activity, Observer, Running, Task};
 
 /// A planned layer with its bytes; none if they are those of the previous image.
 pub(crate) type LayerBytes<'a> = (&'a PlannedLayer, Option<&'a mut Packed>);
@@ -22,6 +23,7 @@ pub(crate) fn store_layer(
     places: &ExportPlaces<'_>,
     (planned, packed): LayerBytes<'_>,
     in_cache: bool,
+    observer: &dyn Observer,
 ) -> Result<(), ExportError> {
     let descriptor = &planned.layer.descriptor;
     let failed = |source| ExportError::StoreLayer { what: planned.what.clone(), source };
@@ -32,20 +34,24 @@ pub(crate) fn store_layer(
         pending.commit_image((digest, *size), !is_reused, in_cache).map_err(failed)?;
     }
     if is_reused {
-        copy_blob(places.sink, places.previous, descriptor)
+        copy_blob(places.sink, places.previous, descriptor, observer)
     } else if has_bytes {
         Ok(())
     } else {
-        copy_blob(places.sink, places.cache.and_then(Cache::source), descriptor)
+        copy_blob(places.sink, places.cache.and_then(Cache::source), descriptor, observer)
     }
 }
 
 /// Copies the blobs of the run image that the sink lacks.
-pub(crate) fn store_base(places: &ExportPlaces<'_>, run_image: &ResolvedImage) -> Result<(), ExportError> {
+pub(crate) fn store_base(
+    places: &ExportPlaces<'_>,
+    run_image: &ResolvedImage,
+    observer: &dyn Observer,
+) -> Result<(), ExportError> {
     for layer in run_image.layers() {
         // Layers that may not be distributed stay where they are.
         if !is_foreign(&layer.descriptor) {
-            copy_blob(places.sink, Some(places.run_image), &layer.descriptor)?;
+            copy_blob(places.sink, Some(places.run_image), &layer.descriptor, observer)?;
         }
     }
     Ok(())
@@ -61,6 +67,7 @@ pub(crate) fn copy_blob(
     sink: &dyn Sink,
     source: Option<&dyn Source>,
     descriptor: &Descriptor,
+    observer: &dyn Observer,
 ) -> Result<(), ExportError> {
     let digest = &descriptor.digest;
     if sink.has_blob(digest).map_err(ExportError::StoreImage)? {
@@ -70,11 +77,35 @@ pub(crate) fn copy_blob(
         let source = io::Error::new(io::ErrorKind::NotFound, "no place is known that has it");
         return Err(ExportError::CopyBlob { digest: digest.clone(), source });
     };
+    let activity = match sink.place() {
+        Place::Registry(_) => Activity::Push,
+        Place::Store | Place::Layout(_) | Place::Archive { .. } | Place::Daemon { .. } => Activity::Copy,
+    };
+    let running = Running::begin(observer, Task::new(activity, digest.short()), Some(descriptor.size));
     let mut reader =
         source.blob(descriptor).map_err(|source| ExportError::ReadBlob { digest: digest.clone(), source })?;
     let mut writer = sink.begin_blob().map_err(ExportError::StoreImage)?;
-    io::copy(&mut reader, &mut writer).map_err(|source| ExportError::CopyBlob { digest: digest.clone(), source })?;
-    writer.commit(digest, descriptor.size).map_err(ExportError::StoreImage)
+    let copied = io::copy(&mut reader, &mut Counted { writer: &mut writer, running: &running });
+    copied.map_err(|source| ExportError::CopyBlob { digest: digest.clone(), source })?;
+    running.end(writer.commit(digest, descriptor.size)).map_err(ExportError::StoreImage)
+}
+
+/// Tells how much has been written.
+struct Counted<'a> {
+    writer: &'a mut dyn io::Write,
+    running: &'a Running<'a>,
+}
+
+impl io::Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.writer.write(bytes)?;
+        self.running.advance(length as u64);
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
 }
 
 /// An image whose layers are stored, and which is to get its names.

@@ -20,6 +20,7 @@ use super::plan::{remembers, reusable};
 use crate::analyze::Analysis;
 use crate::cache::Cache;
 use crate::parallel;
+use crate::progress::{Activity, Observer, Running, Task};
 use crate::restore::{Restoration, RestoredLayer};
 
 /// Where blobs go and what is known already.
@@ -29,6 +30,7 @@ pub(crate) struct Packer<'a> {
     pub(crate) restoration: &'a Restoration,
     pub(crate) analysis: &'a Analysis,
     pub(crate) threads: NonZeroUsize,
+    pub(crate) observer: &'a dyn Observer,
     /// Told of each piece that is done, from any thread.
     pub(crate) done: &'a (dyn Fn(usize, &PackResult) + Sync),
 }
@@ -120,7 +122,12 @@ impl Packer<'_> {
     }
 
     fn pack_and_tell(&self, pieces: &[Piece<'_>], index: usize, threads: NonZeroUsize) -> PackResult {
+        let running = Running::begin(self.observer, Task::new(Activity::Pack, &*pieces[index].what), None);
         let result = self.pack_piece(&pieces[index], threads);
+        if let Ok(Some(packed)) = &result {
+            running.advance(packed.size);
+        }
+        let result = running.end(result);
         (self.done)(index, &result);
         result
     }

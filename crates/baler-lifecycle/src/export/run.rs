@@ -35,13 +35,14 @@ pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Lo
         restoration: inputs.restoration,
         analysis: inputs.analysis,
         threads: inputs.threads,
+        observer: log,
         done: &|index, result| announcer.known(index, result),
     };
     let mut results = packer.pack(&pieces);
     let measured = measure(&pieces, &mut results)?;
     let plan = plan_export(&plan_inputs(inputs, &gathered, measured, features)?)?;
 
-    let layers = store_layers(inputs, places, &plan, &pieces, &mut results)?;
+    let layers = store_layers((places, &inputs.analysis.run_image), &plan, (&pieces, &mut results), log)?;
     for label in &plan.labels {
         log.info(&format!("Adding label '{label}'"));
     }
@@ -153,18 +154,17 @@ fn remembered_buildpacks(gathered: &Gathered<'_>) -> Vec<BuildpackLayers> {
 }
 
 fn store_layers(
-    inputs: &ExportInputs<'_>,
-    places: &ExportPlaces<'_>,
+    (places, run_image): (&ExportPlaces<'_>, &ResolvedImage),
     plan: &ExportPlan,
-    pieces: &[Piece<'_>],
-    results: &mut [PackResult],
+    (pieces, results): (&[Piece<'_>], &mut [PackResult]),
+    log: &dyn Log,
 ) -> Result<Vec<LayerReport>, ExportError> {
-    apply::store_base(places, &inputs.analysis.run_image)?;
+    apply::store_base(places, run_image, log)?;
     let in_image = pieces.iter().zip(results).filter(|(piece, _)| piece.in_image);
     let mut reports = Vec::new();
     for (planned, (piece, result)) in plan.layers.iter().zip(in_image) {
         let mut packed = result.as_mut().ok().and_then(Option::as_mut);
-        apply::store_layer(places, (planned, packed.as_deref_mut()), piece.in_cache)?;
+        apply::store_layer(places, (planned, packed.as_deref_mut()), piece.in_cache, log)?;
         let (diff_id, size) = (&planned.layer.diff_id, planned.layer.descriptor.size);
         reports.push(LayerReport::of(&planned.what, diff_id, size, planned.outcome, packed.as_deref()));
     }

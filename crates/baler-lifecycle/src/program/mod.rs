@@ -9,6 +9,7 @@ mod builder;
 mod caches;
 mod creator;
 mod detector;
+mod events;
 mod experimental;
 mod exporter;
 mod extender;
@@ -130,7 +131,7 @@ fn run_phase(phase: Phase, arguments: &[OsString], environment: Environment) -> 
         return Ok(print_version());
     }
     let settings = Settings::new(api, parsed, environment);
-    let log = StdoutLog::new(settings.log_level()?);
+    let log = StdoutLog::new(settings.log_level()?).watched(events::writer(&settings.environment));
     let interrupt = Interrupt::new();
     dispatch(phase, &Context { settings: &settings, log: &log, interrupt: &interrupt })?;
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use crate::log::Log;
+use crate::progress::{Event, EventWriter, Observer};
 
 /// The least important lines that are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,12 +31,20 @@ impl Level {
 #[derive(Debug)]
 pub struct StdoutLog {
     level: Level,
+    /// Where a program that watches takes events.
+    events: Option<EventWriter>,
 }
 
 impl StdoutLog {
     /// A log that prints `level` and what is more important.
     pub fn new(level: Level) -> Self {
-        Self { level }
+        Self { level, events: None }
+    }
+
+    /// The same, with a program that watches.
+    #[must_use]
+    pub fn watched(self, events: Option<EventWriter>) -> Self {
+        Self { events, ..self }
     }
 
     /// What a phase ends with when it fails.
@@ -47,6 +56,14 @@ impl StdoutLog {
         if level >= self.level {
             // A platform that no longer listens must not stop a build.
             let _ = writeln!(std::io::stdout().lock(), "{prefix}{}", line.trim_end_matches('\n'));
+        }
+    }
+}
+
+impl Observer for StdoutLog {
+    fn event(&self, event: &Event) {
+        if let Some(events) = &self.events {
+            events.send(event);
         }
     }
 }

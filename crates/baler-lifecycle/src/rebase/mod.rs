@@ -93,7 +93,7 @@ pub fn rebase(inputs: &RebaseInputs<'_>, places: &RebasePlaces<'_>, log: &dyn Lo
     for (index, layer) in plan.manifest.value.layers.iter().enumerate() {
         let source = if index < plan.base_layers { places.run_image } else { places.app };
         if !is_foreign(layer) {
-            copy_blob(places.sink, Some(source), layer)
+            copy_blob(places.sink, Some(source), layer, log)
                 .map_err(|source| RebaseError::Layer { digest: layer.digest.clone(), source })?;
         }
     }

@@ -14,6 +14,7 @@ use crate::files::{FileError, remove_tree};
 use crate::layers_directory::{self, LayerId};
 use crate::log::Log;
 use crate::parallel;
+use crate::progress::{Activity, Running, Task};
 
 /// Restored layers, and those that could not be.
 pub(super) struct RestoredData {
@@ -59,7 +60,8 @@ pub(super) fn restore(
         return Ok(RestoredData { done: Restoration::default(), failed: BTreeSet::new() });
     };
     let results = parallel::map(inputs.threads, wanted, |(id, sha)| {
-        let result = restore_layer(inputs, cache, &id, &sha);
+        let running = Running::begin(log, Task::new(Activity::Restore, id.to_string()), None);
+        let result = running.end(restore_layer(inputs, cache, &id, &sha));
         (id, result)
     });
     collect(inputs, results, log)

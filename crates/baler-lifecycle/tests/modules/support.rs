@@ -17,6 +17,7 @@ use baler_lifecycle::detect::DetectInputs;
 use baler_lifecycle::interrupt::Interrupt;
 use baler_lifecycle::log::Log;
 use baler_lifecycle::module_store::ModuleStore;
+use baler_lifecycle::progress::{Event, Observer};
 use fs_err as fs;
 
 /// A script that was just written cannot be run while another test forks: the child has it open for writing until it
@@ -160,6 +161,10 @@ impl Lines {
     pub(crate) fn text(&self) -> String {
         self.0.lock().unwrap().join("\n")
     }
+}
+
+impl Observer for Lines {
+    fn event(&self, _: &Event) {}
 }
 
 impl Log for Lines {

@@ -18,6 +18,7 @@ use baler_lifecycle::export::{
 };
 use baler_lifecycle::log::Log;
 use baler_lifecycle::mounted::{BuildUser, MountedDirectory, Owner};
+use baler_lifecycle::progress::{Event, Observer};
 use baler_lifecycle::restore::{Restoration, RestoreInputs, restore};
 
 use crate::place::Memory;
@@ -48,6 +49,10 @@ pub(crate) struct Build {
 
 #[derive(Default)]
 pub(crate) struct Lines(Mutex<Vec<String>>);
+
+impl Observer for Lines {
+    fn event(&self, _: &Event) {}
+}
 
 impl Log for Lines {
     fn debug(&self, _: &str) {}

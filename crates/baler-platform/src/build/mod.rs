@@ -7,6 +7,7 @@
 mod builder_image;
 mod directories;
 mod error;
+mod events;
 mod export;
 mod order;
 mod outputs;

@@ -4,10 +4,13 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
 
+use baler_lifecycle::progress::DESCRIPTOR_VARIABLE;
 use baler_sandbox::{
-    Command, Executor, Exit, Mount, NativeExecutor, Network, Root, SandboxError, Stream, WritablePaths,
+    Command, Executor, Exit, FurtherDescriptor, Mount, NativeExecutor, Network, Root, SandboxError, Stream,
+    WritablePaths,
 };
 
+use super::events;
 use crate::context::Context;
 use crate::interrupt::{Interrupted, Reaction};
 use crate::output::Level;
@@ -76,6 +79,8 @@ impl Chamber<'_> {
         let (reader, writer) = std::io::pipe().map_err(|source| PhaseError::Output { phase, source })?;
         let second = writer.try_clone().map_err(|source| PhaseError::Output { phase, source })?;
         let workspace = self.workspace.as_os_str();
+        let (events, events_writer) = std::io::pipe().map_err(|source| PhaseError::Output { phase, source })?;
+        let further = FurtherDescriptor { variable: DESCRIPTOR_VARIABLE.to_owned(), descriptor: events_writer.into() };
         let arguments = [LIFECYCLE.as_ref(), phase.word().as_ref(), "-app".as_ref(), workspace];
         let command = Command {
             environment: self.environment.clone(),
@@ -83,6 +88,7 @@ impl Chamber<'_> {
             stdout: Stream::Descriptor(writer.into()),
             stderr: Stream::Descriptor(second.into()),
             network: self.network,
+            further: Some(further),
             ..Command::new(arguments, self.user)
         };
         let root =
@@ -92,6 +98,7 @@ impl Chamber<'_> {
         let control = running.control();
         let exit = std::thread::scope(|scope| {
             let copying = scope.spawn(|| self.pass_on(reader));
+            scope.spawn(|| events::pass_on(events, self.context.output));
             let exit = interrupt.watch(&control, Reaction::Kill, || running.wait());
             copying.join().map_or(Ok(()), |copied| copied).map_err(|source| PhaseError::Output { phase, source })?;
             exit.map_err(sandbox)

@@ -7,7 +7,7 @@ use baler_image::{ImageName, Platform, Wanted};
 use baler_layer::ownership::User;
 use baler_lifecycle::mounted::BuildUser;
 use baler_sandbox::{IdMap, Mount, NativeExecutor, Network};
-use baler_store::{UnpackEvent, UnpackedLayers};
+use baler_store::UnpackedLayers;
 
 use super::builder_image::BuilderImage;
 use super::directories::{Directories, build_user};
@@ -20,8 +20,9 @@ use super::{PLATFORM_API, workspace};
 use crate::certificates;
 use crate::context::Context;
 use crate::images::cache_key;
-use crate::output::{Event, Level};
+use crate::output::Level;
 use crate::places::{Asked, Located, Needed, Search, locate};
+use crate::unpack::unpack;
 use crate::volumes::Volume;
 
 /// What the phases of one build share.
@@ -184,21 +185,4 @@ fn find_previous(
         Err(source) if source.is_absent() || source.is_other_platform() => Ok(None),
         Err(source) => Err(BuildError::PreviousImage { name: name.clone(), source }),
     }
-}
-
-fn unpack(
-    context: &Context<'_>,
-    located: &Located,
-    id_map: &IdMap,
-) -> Result<UnpackedLayers, baler_store::UnpackError> {
-    let layers = located.image.layers();
-    let progress = |event: UnpackEvent<'_>| match event {
-        UnpackEvent::Present(_) => {}
-        UnpackEvent::Started(layer) | UnpackEvent::Finished(layer) => {
-            let total = layer.descriptor.size;
-            let done = if matches!(event, UnpackEvent::Finished(_)) { total } else { 0 };
-            context.output.event(&Event::Unpacking { name: layer.descriptor.digest.short(), done, total });
-        }
-    };
-    context.store.unpack(layers, located.source(context.store), id_map, &progress)
 }

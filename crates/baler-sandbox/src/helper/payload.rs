@@ -2,12 +2,12 @@
 //! under the filter of system calls.
 
 use std::ffi::{CString, OsStr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, ResolveFlags, accessat, openat2};
-use rustix::io::Errno;
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::{Resource, Rlimit, chdir, getrlimit, setrlimit, setsid};
 use rustix::thread::{self, CapabilitySet, CapabilitySets, Gid, Uid};
 
@@ -23,6 +23,7 @@ const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:
 pub(super) struct Payload<'a> {
     request: &'a SandboxRequest,
     streams: [&'a OwnedFd; 3],
+    further: Option<&'a OwnedFd>,
     /// Where its program may be, in the order of the search.
     programs: Vec<CString>,
     arguments: Vec<CString>,
@@ -32,15 +33,24 @@ pub(super) struct Payload<'a> {
 
 impl<'a> Payload<'a> {
     pub(super) fn new(request: &'a SandboxRequest, streams: &'a [OwnedFd]) -> Result<Self, Failure> {
-        let [stdin, stdout, stderr] = streams else { return Err(at_step(Step::ConnectStreams)(Errno::INVAL)) };
+        let [stdin, stdout, stderr, further @ ..] = streams else {
+            return Err(at_step(Step::ConnectStreams)(Errno::INVAL));
+        };
+        let further = further.first();
+        let mut environment = c_strings(&request.environment)?;
+        if let (Some(variable), Some(descriptor)) = (&request.further_variable, further) {
+            let entry = format!("{variable}={}", descriptor.as_raw_fd());
+            environment.push(c_string(entry.into())?);
+        }
         let program = request.argv.first().ok_or(failed(ExecFailure::NotFound, Errno::NOENT))?;
         let programs = candidates(program.as_os_str(), search_path(&request.environment));
         Ok(Self {
             request,
             streams: [stdin, stdout, stderr],
+            further,
             programs: programs.into_iter().map(c_string).collect::<Result<_, _>>()?,
             arguments: c_strings(&request.argv)?,
-            environment: c_strings(&request.environment)?,
+            environment,
             filter: Filter::new().map_err(at_step(Step::FilterCalls))?,
         })
     }
@@ -62,6 +72,9 @@ impl<'a> Payload<'a> {
         drop_capabilities().map_err(at_step(Step::DropPrivileges))?;
         sys::scope_to_domain();
         sys::close_all_on_exec().map_err(at_step(Step::DropPrivileges))?;
+        if let Some(further) = self.further {
+            fcntl_setfd(further, FdFlags::empty()).map_err(at_step(Step::ConnectStreams))?;
+        }
         let directory = self.request.working_directory.as_path();
         chdir(directory).map_err(at_path(Step::EnterWorkingDirectory, directory))?;
         sys::reset_all().map_err(at_step(Step::DropPrivileges))?;

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use baler_image::{ImageName, Target};
 use baler_lifecycle::export::{Exported, LayerOutcome, LayerReport};
+use baler_lifecycle::toml_file::write_whole;
 use baler_platform::build::{self, BuildRequest, BuildpackRequest, Built, OutputDirectories};
 use baler_platform::certificates::CertificateSource;
 use baler_platform::output::{Level, Output as _};
@@ -17,10 +18,10 @@ use super::format::{bytes, duration};
 use crate::arguments::{BuildArguments, NetworkArgument};
 use crate::failure::NoBuilder;
 use crate::host::Host;
-use crate::output::Console;
+use crate::output::{Console, Page};
 
 pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Result<ExitCode> {
-    let timings = arguments.timings;
+    let timings = arguments.timings.clone();
     let threads = arguments.threads;
     warn_of_path(&arguments, console);
     let mut host = Host::open()?;
@@ -28,8 +29,12 @@ pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Resul
     host.set_insecure_registries(arguments.insecure_registry.clone());
     let request = request(arguments, &host)?;
     let context = host.context(console, threads)?;
-    let built = build::build(&context, &request).context("failed to build")?;
-    if timings {
+    let built = build::build(&context, &request).context("failed to build");
+    if let Some(Some(page)) = &timings {
+        write_page(page, &request.image, built.as_ref().ok(), console)?;
+    }
+    let built = built?;
+    if timings == Some(None) {
         show_timings(&built, console);
     }
     conclude(&request.image, &built.exported, console);
@@ -104,6 +109,18 @@ fn show_timings(built: &Built, console: &Console) {
     for layer in &built.exported.layers {
         console.result(&format!("  {}", describe(layer)));
     }
+}
+
+/// The time line as a page; also of a build that failed, where it is wanted most.
+fn write_page(path: &Path, image: &ImageName, built: Option<&Built>, console: &Console) -> anyhow::Result<()> {
+    let (spans, total) = console.recorder.spans();
+    let digest = built.map(|built| built.exported.image.digest().to_string());
+    let facts = [
+        format!("baler {}, {} in all", baler_platform::version::BALER, duration(total)),
+        digest.unwrap_or_else(|| "the build failed".to_owned()),
+    ];
+    let page = Page { title: &format!("Build of {image}"), facts: &facts, spans: &spans, total };
+    write_whole(path, page.html().as_bytes()).with_context(|| format!("could not write {}", path.display()))
 }
 
 fn describe(layer: &LayerReport) -> String {

@@ -3,7 +3,7 @@
 mod build;
 mod builder_create;
 mod doctor;
-mod format;
+pub(crate) mod format;
 mod images;
 mod inspect;
 mod load;

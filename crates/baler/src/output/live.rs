@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use baler_platform::output::{Event, Step};
+use baler_platform::output::{Activity, Event, Task};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// The live lines at the bottom of the terminal.
@@ -15,8 +15,7 @@ pub(super) struct Live {
 
 #[derive(Default)]
 struct State {
-    step: Option<ProgressBar>,
-    layers: BTreeMap<String, ProgressBar>,
+    bars: BTreeMap<Task, ProgressBar>,
     /// The beginning of a line whose end has not come yet; printing it would tear the live lines.
     partial: Vec<u8>,
 }
@@ -41,58 +40,48 @@ impl Live {
         self.suspended(|| write(&whole));
     }
 
-    pub(super) fn event(&self, event: &Event<'_>) {
+    pub(super) fn event(&self, event: &Event) {
         let Ok(mut state) = self.state.lock() else { return };
         match event {
-            Event::Started(step) => state.step = Some(self.spinner(*step)),
-            Event::Finished(..) => {
-                state.finish();
-                let rest = std::mem::take(&mut state.partial);
+            Event::Started { task, total } => {
+                let bar = self.begin(task, *total);
+                state.bars.insert(task.clone(), bar);
+            }
+            Event::Advanced { task, bytes } => {
+                if let Some(bar) = state.bars.get(task) {
+                    bar.inc(*bytes);
+                }
+            }
+            Event::Finished { task, .. } => {
+                if let Some(bar) = state.bars.remove(task) {
+                    bar.finish_and_clear();
+                }
+                let is_end = task.activity == Activity::Step;
+                let rest = if is_end { std::mem::take(&mut state.partial) } else { Vec::new() };
                 drop(state);
                 if !rest.is_empty() {
                     self.suspended(|| print_rest(&rest));
                 }
             }
-            Event::Unpacking { name, done, total } => self.advance(&mut state, "unpacking", name, (*done, *total)),
-            Event::Transferring { transfer, name, done, total } => {
-                self.advance(&mut state, transfer.word(), name, (*done, *total));
-            }
         }
     }
 
-    fn spinner(&self, step: Step) -> ProgressBar {
-        let bar = self.lines.add(ProgressBar::new_spinner());
-        bar.set_style(
-            ProgressStyle::with_template("{spinner} {msg} {elapsed}").unwrap_or(ProgressStyle::default_spinner()),
-        );
-        bar.set_message(step.name());
+    /// A bar where the size is known and will be told of, else a spinner.
+    fn begin(&self, task: &Task, total: Option<u64>) -> ProgressBar {
+        let message = match task.activity {
+            Activity::Step => task.name.clone(),
+            activity => format!("  {} {}", activity.name(), task.name),
+        };
+        let is_measured = matches!(task.activity, Activity::Pull | Activity::Push | Activity::Copy);
+        let (bar, template) = match total.filter(|_| is_measured) {
+            Some(total) => (ProgressBar::new(total), "{msg} {bar:20} {bytes}/{total_bytes} {bytes_per_sec}"),
+            None => (ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}"),
+        };
+        let bar = self.lines.add(bar);
+        bar.set_style(ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_spinner()));
+        bar.set_message(message);
         bar.enable_steady_tick(Duration::from_millis(120));
         bar
-    }
-
-    fn advance(&self, state: &mut State, what: &str, name: &str, (done, total): (u64, u64)) {
-        let what = format!("{what} {name}");
-        let bar = state.layers.entry(what.clone()).or_insert_with(|| self.bar(&what, total));
-        bar.set_position(done);
-        if done >= total {
-            bar.finish_and_clear();
-        }
-    }
-
-    fn bar(&self, name: &str, total: u64) -> ProgressBar {
-        let bar = self.lines.add(ProgressBar::new(total));
-        let template = "  {msg} {bar:20} {bytes}/{total_bytes} {bytes_per_sec}";
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_bar()));
-        bar.set_message(name.to_owned());
-        bar
-    }
-}
-
-impl State {
-    fn finish(&mut self) {
-        for bar in self.step.take().into_iter().chain(std::mem::take(&mut self.layers).into_values()) {
-            bar.finish_and_clear();
-        }
     }
 }
 

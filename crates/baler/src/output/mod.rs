@@ -3,14 +3,20 @@
 //! Results and what phases say go to standard output, errors and progress to standard error. Live lines are drawn only
 //! where both are terminals; without them the text is the same, line for line.
 
+mod json;
 mod live;
+mod recorder;
+mod time_line;
 
 use std::io::{self, IsTerminal, Write};
 
-use baler_platform::output::{Event, Level, Output};
+use baler_platform::output::{Event, Level, Observer, Output, Step};
 
-use crate::arguments::GlobalArguments;
+use crate::arguments::{GlobalArguments, ProgressFormat};
+use json::JsonLines;
 use live::Live;
+use recorder::Recorder;
+pub(crate) use time_line::Page;
 
 /// How lines look and which are left out.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +32,9 @@ struct Style {
 pub(crate) struct Console {
     style: Style,
     live: Option<Live>,
+    json: Option<JsonLines>,
+    /// When what was done.
+    pub(crate) recorder: Recorder,
 }
 
 impl Console {
@@ -38,13 +47,17 @@ impl Console {
             timestamps: arguments.timestamps,
             quiet: arguments.quiet && !arguments.verbose,
         };
-        let live = (terminal && !style.quiet && !arguments.verbose).then(Live::new);
-        Self { style, live }
+        let is_live = terminal && !style.quiet && !arguments.verbose && arguments.progress == ProgressFormat::Auto;
+        let json = (arguments.progress == ProgressFormat::Json).then(JsonLines::new);
+        Self { style, live: is_live.then(Live::new), json, recorder: Recorder::new() }
     }
 
     /// A result: printed whatever the level.
     pub(crate) fn result(&self, text: &str) {
-        self.write_line(text);
+        match &self.json {
+            Some(json) => json.result(text),
+            None => self.write_line(text),
+        }
     }
 
     /// Bytes for standard output, as they are; nothing live is drawn meanwhile.
@@ -59,6 +72,9 @@ impl Console {
 
     /// An error, with its causes and hints.
     pub(crate) fn error(&self, text: &str) {
+        if let Some(json) = &self.json {
+            json.error(text);
+        }
         let label = if self.style.color { "\u{1b}[31;1mERROR: \u{1b}[0m" } else { "ERROR: " };
         self.suspended(|| {
             // A closed standard error leaves nobody to tell.
@@ -93,6 +109,9 @@ impl Output for Console {
         if level < self.style.level || (self.style.quiet && level < Level::Warning) {
             return;
         }
+        if let Some(json) = &self.json {
+            return json.line(level, text);
+        }
         match (level, self.style.color) {
             (Level::Warning, true) => self.write_line(&format!("\u{1b}[33;1mWarning: \u{1b}[0m{text}")),
             (Level::Warning, false) => self.write_line(&format!("Warning: {text}")),
@@ -104,6 +123,9 @@ impl Output for Console {
         if self.style.quiet {
             return;
         }
+        if let Some(json) = &self.json {
+            return json.bytes(bytes);
+        }
         let write = |bytes: &[u8]| {
             let mut stdout = io::stdout().lock();
             let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
@@ -114,16 +136,18 @@ impl Output for Console {
         }
     }
 
-    fn event(&self, event: &Event<'_>) {
-        match event {
-            Event::Started(step) => {
-                if let Some(heading) = step.heading() {
-                    let heading = format!("===> {heading}");
-                    let colored = || format!("\u{1b}[36m{heading}\u{1b}[0m");
-                    self.line(Level::Info, &if self.style.color { colored() } else { heading.clone() });
-                }
-            }
-            Event::Finished(..) | Event::Unpacking { .. } | Event::Transferring { .. } => {}
+    fn heading(&self, step: Step) {
+        let Some(heading) = step.heading().map(|heading| format!("===> {heading}")) else { return };
+        let colored = self.style.color && self.json.is_none();
+        self.line(Level::Info, &if colored { format!("\u{1b}[36m{heading}\u{1b}[0m") } else { heading });
+    }
+}
+
+impl Observer for Console {
+    fn event(&self, event: &Event) {
+        self.recorder.event(event);
+        if let Some(json) = &self.json {
+            json.event(event);
         }
         if let Some(live) = &self.live {
             live.event(event);

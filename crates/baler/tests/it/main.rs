@@ -16,6 +16,7 @@ mod images;
 mod isolation;
 mod killed;
 mod misbehaviour;
+mod progress;
 mod prune;
 mod registry;
 mod reproducible;

@@ -5,6 +5,7 @@
 //! copies, extended attributes are dropped, sparse files expanded, names that are not UTF-8 kept byte for byte.
 //! Refused: a root that is no directory, and files that cannot be read or change while they are.
 
+use std::fs::Metadata;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub struct DirectoryLayer {
     pub root: PathBuf,
     /// Where it will be in the image, such as `/layers/<buildpack>/<layer>`.
     pub path_in_image: PathBuf,
+    /// Its mode in the image, where that is not the one on disk.
+    pub mode: Option<u32>,
     /// Owner of the directory and everything in it.
     pub owner: Owner,
     /// Root-most first, without `/`.
@@ -40,7 +43,7 @@ impl DirectoryLayer {
         let mut tar = TarWriter::new(output);
         self.write_ancestors(&mut tar)?;
         walk(&self.root, &mut |relative, metadata| {
-            let attributes = Attributes::new(metadata.mode(), self.owner);
+            let attributes = self.attributes(relative, metadata);
             let name = below(&self.path_in_image, relative);
             add_from_disk(&mut tar, &below(&self.root, relative), metadata, &name, &attributes)
         })?;
@@ -54,6 +57,12 @@ impl DirectoryLayer {
         let mut ancestors: Vec<_> = above.map(|path| Ancestor { path: path.to_owned(), mode, owner }).collect();
         ancestors.reverse();
         ancestors
+    }
+
+    /// What the entry at `relative` has in the tar.
+    pub(crate) fn attributes(&self, relative: &Path, metadata: &Metadata) -> Attributes {
+        let own = self.mode.filter(|_| relative.as_os_str().is_empty());
+        Attributes::new(own.unwrap_or_else(|| metadata.mode()), self.owner)
     }
 
     pub(crate) fn write_ancestors<W: Write>(&self, tar: &mut TarWriter<W>) -> Result<(), TarError> {

@@ -9,12 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use crate::directory::DirectoryLayer;
 use crate::glob::{BadPattern, matches};
-use crate::tar::{Attributes, TarError, TarWriter};
+use crate::tar::{TarError, TarWriter};
 use crate::walk::{add_from_disk, below, stat, walk};
 
 /// Patterns of one slice, relative to the application directory.
@@ -71,7 +70,7 @@ impl SliceLayer {
         for relative in &self.entries {
             let path = below(&self.directory.root, relative);
             let metadata = stat(&path)?;
-            let attributes = Attributes::new(metadata.mode(), self.directory.owner);
+            let attributes = self.directory.attributes(relative, &metadata);
             add_from_disk(&mut tar, &path, &metadata, &below(&self.directory.path_in_image, relative), &attributes)?;
         }
         tar.finish()?;

@@ -21,7 +21,7 @@ fn diff_id(write: impl FnOnce(&mut dyn Write) -> Result<(), TarError>) -> String
 
 fn workspace(fixture: &Fixture) -> DirectoryLayer {
     let (root, path_in_image) = (fixture.path().to_owned(), "/workspace".into());
-    DirectoryLayer { root, path_in_image, owner: APP, ancestors: Vec::new() }
+    DirectoryLayer { root, path_in_image, mode: None, owner: APP, ancestors: Vec::new() }
 }
 
 #[test]

@@ -16,6 +16,9 @@ pub enum SandboxError {
     /// The user or group of the command is not mapped.
     #[error("user {uid} and group {gid} do not exist in the sandbox: the id map does not have them")]
     UserNotMapped { uid: u32, gid: u32 },
+    /// Without namespaces there are no directories to stack, no mounts and no network of one's own.
+    #[error("a command that runs in place has the file system and the network of its surroundings, and no other")]
+    NothingOfItsOwn,
     /// `newuidmap` or `newgidmap` failed.
     #[error("{} refused to map the sub-ids: {message}", program.display())]
     MapSubIds { program: PathBuf, message: String },

@@ -3,7 +3,7 @@
 //! This crate knows directories, never images. A [`Root`] is a stack of directories and mounts, a [`Command`] says
 //! what to run in it, an [`IdMap`] says which ids of the host stand behind the ids inside, and an [`Executor`] runs
 //! it. [`NativeExecutor`] does so with user, mount, pid, ipc, uts and (on request) network namespaces, and with the
-//! kernel's overlayfs.
+//! kernel's overlayfs. [`InPlaceExecutor`] has none of these, for containers in which none can be made.
 //!
 //! The process that creates the namespaces must have one thread, so this program starts itself again: the first thing
 //! a `main` that uses this crate does is
@@ -24,10 +24,13 @@
 //! with it.
 
 mod command;
+mod descendants;
 mod error;
 mod executor;
 mod helper;
+mod helper_process;
 mod id_map;
+mod in_place;
 mod native;
 mod operation;
 mod program;
@@ -41,6 +44,7 @@ pub use command::{Command, Exit, FurtherDescriptor, Network, Session, Stream};
 pub use error::{ExecFailure, OperationError, Refusal, RemoveError, SandboxError, Step};
 pub use executor::{Control, Executor, Process, Running, Streams};
 pub use id_map::{Extent, HostIds, IdMap, IdMapMode, IdRange, Identity, Mappers, ReadIdsError};
+pub use in_place::InPlaceExecutor;
 pub use native::{KernelCalls, NativeExecutor};
 pub use operation::{Operation, OperationCall, clean_scratch, remove_owned_tree, run_with_ids};
 pub use program::{SandboxProgram, dispatch};

@@ -18,7 +18,7 @@ use rustix::net::{
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{ExecFailure, IdMap, Step};
+use crate::{Command, ExecFailure, IdMap, Session, Step};
 
 /// The byte that ends everything inside; all others are numbers of signals.
 pub(crate) const KILL: u8 = 0;
@@ -33,6 +33,8 @@ const MOST_DESCRIPTORS: usize = 4;
 pub(crate) enum Request {
     /// Run a command; with the descriptors of its three streams.
     Sandbox(Box<SandboxRequest>),
+    /// Run a command where the helper is; with the descriptors of its three streams.
+    InPlace(CommandRequest),
     /// Run an operation of the program; with the descriptor of its input.
     Operation(OperationRequest),
 }
@@ -45,18 +47,43 @@ pub(crate) struct SandboxRequest {
     pub(crate) mounts: Vec<MountRequest>,
     pub(crate) writable: Vec<Text>,
     pub(crate) protected: Vec<Text>,
+    pub(crate) command: CommandRequest,
+    pub(crate) hostname: String,
+    pub(crate) private_network: bool,
+    /// Whether to do without the mount calls that came after Linux 5.11.
+    pub(crate) oldest_calls: bool,
+}
+
+/// The command's own process.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct CommandRequest {
     pub(crate) argv: Vec<Text>,
     /// `NAME=VALUE` each.
     pub(crate) environment: Vec<Text>,
     pub(crate) working_directory: Text,
     pub(crate) user: (u32, u32),
-    pub(crate) hostname: String,
-    pub(crate) private_network: bool,
     pub(crate) new_session: bool,
     /// Names a fourth descriptor, which is sent along then.
     pub(crate) further_variable: Option<String>,
-    /// Whether to do without the mount calls that came after Linux 5.11.
-    pub(crate) oldest_calls: bool,
+}
+
+impl CommandRequest {
+    pub(crate) fn new(command: &Command) -> Self {
+        let variable = |(name, value): &(OsString, OsString)| {
+            let mut entry = name.clone();
+            entry.push("=");
+            entry.push(value);
+            Text::from(&entry)
+        };
+        Self {
+            argv: command.argv.iter().map(Into::into).collect(),
+            environment: command.environment.iter().map(variable).collect(),
+            working_directory: command.working_directory.as_path().into(),
+            user: command.user,
+            new_session: command.session == Session::New,
+            further_variable: command.further.as_ref().map(|further| further.variable.clone()),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -124,31 +124,33 @@ fn below_layers<'a>(inputs: &ExportInputs<'_>, path: &str) -> Result<Content<'a>
 /// The directory `place`, which is `root` or lies below it, as a layer.
 ///
 /// Where a build has its directories mounted, those above belong to the build user as the ones that they stand for do,
-/// and those above the mount to root. In place (a phase as a program of its own) all is as on disk.
+/// and those above the mount to root. With a phase as a program of its own all is as on disk.
 pub(crate) fn directory_layer(
     root: &MountedDirectory,
     place: &MountedDirectory,
     owner: Owner,
 ) -> Result<DirectoryLayer, ExportError> {
-    let is_in_place = root.host == root.image;
+    let is_as_on_disk = root.host == root.image && root.mode.is_none();
     let mut ancestors = Vec::new();
     for ancestor in DirectoryLayer::ancestors_of(&place.image, 0o755, owner) {
         let on_disk = match ancestor.path.strip_prefix(&root.image) {
             Ok(below) => Some(root.host.join(below)),
-            Err(_) if is_in_place => Some(ancestor.path.clone()),
+            Err(_) if is_as_on_disk => Some(ancestor.path.clone()),
             Err(_) => None,
         };
-        ancestors.push(match on_disk {
-            Some(path) => ancestor_on_disk(ancestor, &path, is_in_place)?,
-            None => Ancestor { owner: Owner::ROOT, ..ancestor },
+        ancestors.push(match (on_disk, root.mode) {
+            (Some(path), Some(mode)) if path == root.host => Ancestor { mode, ..ancestor },
+            (Some(path), _) => ancestor_on_disk(ancestor, &path, is_as_on_disk)?,
+            (None, _) => Ancestor { owner: Owner::ROOT, ..ancestor },
         });
     }
-    Ok(DirectoryLayer { root: place.host.clone(), path_in_image: place.image.clone(), owner, ancestors })
+    let (path_in_image, mode) = (place.image.clone(), place.mode);
+    Ok(DirectoryLayer { root: place.host.clone(), path_in_image, mode, owner, ancestors })
 }
 
-fn ancestor_on_disk(ancestor: Ancestor, path: &Path, is_in_place: bool) -> Result<Ancestor, ExportError> {
+fn ancestor_on_disk(ancestor: Ancestor, path: &Path, is_as_on_disk: bool) -> Result<Ancestor, ExportError> {
     let metadata =
         fs_err::symlink_metadata(path).map_err(FileError::because("look at", path)).map_err(ExportError::File)?;
-    let owner = if is_in_place { Owner::new(metadata.uid(), metadata.gid()) } else { ancestor.owner };
+    let owner = if is_as_on_disk { Owner::new(metadata.uid(), metadata.gid()) } else { ancestor.owner };
     Ok(Ancestor { mode: metadata.mode() & 0o7777, owner, ..ancestor })
 }

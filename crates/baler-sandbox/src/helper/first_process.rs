@@ -1,4 +1,5 @@
-//! Process 1 of the pid namespace: starts the payload, passes signals on, reaps, and ends everything in time.
+//! The process that the payload is a child of: starts it, passes signals on, reaps, and ends everything in time. It is
+//! process 1 of the pid namespace where there is one, else a reaper of all that it started.
 
 use std::io::{PipeReader, Read as _};
 use std::os::fd::OwnedFd;
@@ -10,26 +11,30 @@ use rustix::net::{RecvFlags, recv};
 use rustix::process::{self, DumpableBehavior, Pid, Signal, WaitOptions, WaitStatus};
 
 use super::kernel::CallerIs;
-use super::payload::Payload;
+use super::payload::{Payload, Place};
 use super::{at_step, report};
 use crate::Step;
+use crate::descendants;
 use crate::sys::{self, Fork};
-use crate::wire::{Failure, KILL, Report, SandboxRequest};
+use crate::wire::{CommandRequest, Failure, KILL, Report};
 
-/// Runs the command to its end.
+/// Runs the command to its end. `lifeline` closes with the helper, where that is another process.
 pub(super) fn run(
     socket: &UnixStream,
-    request: &SandboxRequest,
-    streams: &[OwnedFd],
-    lifeline: &PipeReader,
+    request: &CommandRequest,
+    place: Place,
+    streams: Vec<OwnedFd>,
+    lifeline: Option<&PipeReader>,
 ) -> Result<CallerIs, Failure> {
     // This process holds descriptors of the host: nobody inside may look into it.
     process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(at_step(Step::DropPrivileges))?;
     let events = sys::child_events().map_err(at_step(Step::Watch))?;
-    let payload = start(request, streams)?;
+    let payload = start(request, place, &streams)?;
+    // Whoever reads from the command must see its end.
+    drop(streams);
     report(socket, &Report::Started);
-    let outcome = FirstProcess { socket, lifeline, events, payload }.watch();
-    kill_all();
+    let outcome = FirstProcess { socket, lifeline, events, payload, place }.watch();
+    kill_all(place);
     if let Outcome::Ended(status) = outcome {
         report(
             socket,
@@ -38,13 +43,13 @@ pub(super) fn run(
                 .map_or_else(|| Report::Exited(status.exit_status().unwrap_or(-1)), Report::Signaled),
         );
     }
-    while matches!(process::wait(WaitOptions::empty()), Ok(_) | Err(Errno::INTR)) {}
+    reap_all(place);
     Ok(if matches!(outcome, Outcome::CallerGone) { CallerIs::Gone } else { CallerIs::There })
 }
 
 /// Starts the payload; returns when its program is executed.
-fn start(request: &SandboxRequest, streams: &[OwnedFd]) -> Result<Pid, Failure> {
-    let payload = Payload::new(request, streams)?;
+fn start(request: &CommandRequest, place: Place, streams: &[OwnedFd]) -> Result<Pid, Failure> {
+    let payload = Payload::new(request, place, streams)?;
     let (mut reader, writer) = std::io::pipe().map_err(|_| at_step(Step::Fork)(Errno::MFILE))?;
     match sys::fork().map_err(at_step(Step::Fork))? {
         Fork::Child => {
@@ -73,24 +78,23 @@ enum Outcome {
 
 struct FirstProcess<'a> {
     socket: &'a UnixStream,
-    lifeline: &'a PipeReader,
+    lifeline: Option<&'a PipeReader>,
     events: OwnedFd,
     payload: Pid,
+    place: Place,
 }
 
 impl FirstProcess<'_> {
     fn watch(&self) -> Outcome {
         loop {
-            let mut events = [
-                PollFd::new(&self.events, PollFlags::IN),
-                PollFd::new(self.socket, PollFlags::IN),
-                PollFd::new(self.lifeline, PollFlags::IN),
-            ];
+            let mut events = vec![PollFd::new(&self.events, PollFlags::IN), PollFd::new(self.socket, PollFlags::IN)];
+            events.extend(self.lifeline.map(|lifeline| PollFd::new(lifeline, PollFlags::IN)));
             match poll(&mut events, None) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(_) => return Outcome::CallerGone,
             }
-            let [child, caller, helper] = events.map(|event| !event.revents().is_empty());
+            let happened: Vec<bool> = events.iter().map(|event| !event.revents().is_empty()).collect();
+            let (child, caller, helper) = (happened[0], happened[1], happened.get(2) == Some(&true));
             if child && let Some(status) = self.reap() {
                 return Outcome::Ended(status);
             }
@@ -124,7 +128,7 @@ impl FirstProcess<'_> {
         };
         for byte in &bytes[..count] {
             match *byte {
-                KILL => kill_all(),
+                KILL => kill_all(self.place),
                 number => {
                     if let Some(signal) = Signal::from_named_raw(number.into()) {
                         // The payload may have ended meanwhile, but is not reaped by anyone else.
@@ -137,8 +141,25 @@ impl FirstProcess<'_> {
     }
 }
 
-/// Kills all other processes of the pid namespace.
-fn kill_all() {
-    // Group 1 is -1 for kill(2), which means all that this process may signal.
-    let _ = process::kill_process_group(Pid::INIT, Signal::KILL);
+/// Waits for what was killed.
+fn reap_all(place: Place) {
+    let options = match place {
+        Place::Namespaces { .. } => WaitOptions::empty(),
+        // They have all ended, but for what this process has no right to kill.
+        Place::Machine => WaitOptions::NOHANG,
+    };
+    while matches!(process::wait(options), Ok(Some(_)) | Err(Errno::INTR)) {}
+}
+
+/// Kills everything that the payload has left, and the payload.
+fn kill_all(place: Place) {
+    match place {
+        Place::Namespaces { .. } => {
+            // Anywhere else it would mean all processes of the user.
+            assert!(process::getpid().is_init(), "the first process of a pid namespace is process 1");
+            // Group 1 is -1 for kill(2), which means all that this process may signal.
+            let _ = process::kill_process_group(Pid::INIT, Signal::KILL);
+        }
+        Place::Machine => descendants::kill(),
+    }
 }

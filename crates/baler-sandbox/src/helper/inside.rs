@@ -13,6 +13,7 @@ use rustix::mount::{
 
 use super::kernel::CallerIs;
 use super::overlay::Stack;
+use super::payload::Place;
 use super::sandbox::{Layout, OVERLAY};
 use super::sources::Sources;
 use super::{at_path, at_step, devices, first_process, hidden, kernel, mount_point, remount, report};
@@ -35,7 +36,10 @@ pub(super) fn run(socket: &UnixStream, mut inside: Inside<'_>) {
     let scratch =
         openat(CWD, &inside.layout.scratch, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let ended = match set_up(&mut inside) {
-        Ok(()) => first_process::run(socket, inside.request, &inside.streams, &inside.lifeline),
+        Ok(()) => {
+            let place = Place::Namespaces { without_groups: inside.request.id_map.mode() != IdMapMode::Single };
+            first_process::run(socket, &inside.request.command, place, inside.streams, Some(&inside.lifeline))
+        }
         Err(failure) => {
             if let Ok(scratch) = &scratch {
                 abandon(scratch);

@@ -9,6 +9,7 @@ mod devices;
 mod filter;
 mod first_process;
 mod hidden;
+mod in_place;
 mod inside;
 mod kernel;
 mod mount_point;
@@ -38,6 +39,7 @@ pub(crate) fn serve(operations: &[Operation]) -> ExitCode {
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
     let outcome = match wire::receive_request(&socket) {
         Ok((streams, Request::Sandbox(request))) => sandbox::run(&socket, &request, streams),
+        Ok((streams, Request::InPlace(request))) => in_place::run(&socket, &request, streams),
         Ok((input, Request::Operation(request))) => operation::run(&socket, request, input, operations),
         Err(_) => return ExitCode::FAILURE,
     };

@@ -8,20 +8,35 @@ use std::path::Path;
 
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, ResolveFlags, accessat, openat2};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
-use rustix::process::{Resource, Rlimit, chdir, getrlimit, setrlimit, setsid};
+use rustix::process::{
+    Resource, Rlimit, Signal, chdir, geteuid, getrlimit, set_parent_process_death_signal, setrlimit, setsid,
+};
 use rustix::thread::{self, CapabilitySet, CapabilitySets, Gid, Uid};
 
 use super::filter::Filter;
 use super::{at_path, at_step};
-use crate::wire::{Failure, SandboxRequest, Text};
-use crate::{ExecFailure, IdMapMode, Step, sys};
+use crate::wire::{CommandRequest, Failure, Text};
+use crate::{ExecFailure, Step, sys};
 
 /// Where a program is looked for when the environment has no `PATH`.
 const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Where the command's process runs: that decides on its ids, and on how all that it leaves is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In namespaces of its own.
+    Namespaces {
+        /// Whether the kernel lets supplementary groups be dropped there.
+        without_groups: bool,
+    },
+    /// Among the other processes of this machine or container.
+    Machine,
+}
+
 /// A command that is ready to be executed.
 pub(super) struct Payload<'a> {
-    request: &'a SandboxRequest,
+    request: &'a CommandRequest,
+    place: Place,
     streams: [&'a OwnedFd; 3],
     further: Option<&'a OwnedFd>,
     /// Where its program may be, in the order of the search.
@@ -32,7 +47,7 @@ pub(super) struct Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
-    pub(super) fn new(request: &'a SandboxRequest, streams: &'a [OwnedFd]) -> Result<Self, Failure> {
+    pub(super) fn new(request: &'a CommandRequest, place: Place, streams: &'a [OwnedFd]) -> Result<Self, Failure> {
         let [stdin, stdout, stderr, further @ ..] = streams else {
             return Err(at_step(Step::ConnectStreams)(Errno::INVAL));
         };
@@ -46,6 +61,7 @@ impl<'a> Payload<'a> {
         let programs = candidates(program.as_os_str(), search_path(&request.environment));
         Ok(Self {
             request,
+            place,
             streams: [stdin, stdout, stderr],
             further,
             programs: programs.into_iter().map(c_string).collect::<Result<_, _>>()?,
@@ -67,8 +83,12 @@ impl<'a> Payload<'a> {
         self.connect_streams().map_err(at_step(Step::ConnectStreams))?;
         no_core_files().map_err(at_step(Step::DropPrivileges))?;
         thread::set_no_new_privs(true).map_err(at_step(Step::DropPrivileges))?;
-        empty_bounding_set().map_err(at_step(Step::DropPrivileges))?;
+        self.empty_bounding_set().map_err(at_step(Step::DropPrivileges))?;
         self.take_user().map_err(at_step(Step::TakeUser))?;
+        if self.place == Place::Machine {
+            // After the user was changed, which clears it. Should the helper be killed, the command goes too.
+            set_parent_process_death_signal(Some(Signal::KILL)).map_err(at_step(Step::DropPrivileges))?;
+        }
         drop_capabilities().map_err(at_step(Step::DropPrivileges))?;
         sys::scope_to_domain();
         sys::close_all_on_exec().map_err(at_step(Step::DropPrivileges))?;
@@ -92,8 +112,29 @@ impl<'a> Payload<'a> {
         rustix::stdio::dup2_stderr(stderr)
     }
 
+    /// No program that is executed from here on can get a capability.
+    fn empty_bounding_set(&self) -> Result<(), Errno> {
+        for number in 0..64 {
+            match thread::remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)) {
+                Ok(()) => {}
+                // The last one that the kernel has is behind us.
+                Err(Errno::INVAL) => break,
+                // Without namespaces an ordinary user may not; there `no_new_privs` alone has to do.
+                Err(Errno::PERM) if self.place == Place::Machine => break,
+                Err(error) => return Err(error),
+            }
+        }
+        thread::clear_ambient_capability_set()
+    }
+
     fn take_user(&self) -> Result<(), Errno> {
-        if self.request.id_map.mode() != IdMapMode::Single {
+        let without_groups = match self.place {
+            Place::Namespaces { without_groups } => without_groups,
+            Place::Machine if geteuid().is_root() => true,
+            // Whoever started us is the user.
+            Place::Machine => return Ok(()),
+        };
+        if without_groups {
             thread::set_thread_groups(&[])?;
         }
         let (user, group) = (Uid::from_raw(self.request.user.0), Gid::from_raw(self.request.user.1));
@@ -132,19 +173,6 @@ impl<'a> Payload<'a> {
 fn no_core_files() -> Result<(), Errno> {
     let limit = getrlimit(Resource::Core);
     setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit })
-}
-
-/// No program that is executed from here on can get a capability.
-fn empty_bounding_set() -> Result<(), Errno> {
-    for number in 0..64 {
-        match thread::remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)) {
-            Ok(()) => {}
-            // The last one that the kernel has is behind us.
-            Err(Errno::INVAL) => break,
-            Err(error) => return Err(error),
-        }
-    }
-    thread::clear_ambient_capability_set()
 }
 
 /// Changing the user has done it already, except where the user was this one all along.

@@ -34,7 +34,9 @@ pub(super) fn run(socket: &UnixStream, request: &SandboxRequest, streams: Vec<Ow
     let layout = Layout::enter(request)?;
     prepare_scratch(request, &layout.scratch)?;
     if as_root {
-        give_pipes(request, &streams);
+        let user = request.id_map.host_uid(request.command.user.0).map(Uid::from_raw);
+        let group = request.id_map.host_gid(request.command.user.1).map(Gid::from_raw);
+        give_pipes(&streams, user, group);
     }
     let clean = || {
         // If something resists, the caller notices that the directory is not empty.
@@ -122,9 +124,7 @@ fn prepare_scratch(request: &SandboxRequest, scratch: &Path) -> Result<(), Failu
 }
 
 /// Gives the command's pipes to its user, so that it can open `/dev/stdout`. For an ordinary user they already are.
-fn give_pipes(request: &SandboxRequest, streams: &[OwnedFd]) {
-    let user = request.id_map.host_uid(request.user.0).map(Uid::from_raw);
-    let group = request.id_map.host_gid(request.user.1).map(Gid::from_raw);
+pub(super) fn give_pipes(streams: &[OwnedFd], user: Option<Uid>, group: Option<Gid>) {
     for stream in streams {
         let is_pipe =
             rustix::fs::fstat(stream).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);

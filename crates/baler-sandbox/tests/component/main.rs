@@ -7,6 +7,7 @@
 mod calls;
 mod ending;
 mod fixture;
+mod in_place;
 mod isolation;
 mod mounts;
 mod nested;

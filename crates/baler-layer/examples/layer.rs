@@ -54,5 +54,5 @@ fn layer(root: PathBuf) -> DirectoryLayer {
     let path_in_image = PathBuf::from("/layers/buildpack/layer");
     let owner = Owner::new(1000, 1000);
     let ancestors = DirectoryLayer::ancestors_of(&path_in_image, 0o755, owner);
-    DirectoryLayer { root, path_in_image, owner, ancestors }
+    DirectoryLayer { root, path_in_image, mode: None, owner, ancestors }
 }

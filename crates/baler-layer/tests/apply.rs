@@ -343,6 +343,7 @@ fn a_directory_comes_back_as_it_was() {
     let layer = DirectoryLayer {
         root: source.path().to_owned(),
         path_in_image: "/layers/b/l".into(),
+        mode: None,
         owner: Owner::new(1000, 1000),
         ancestors: DirectoryLayer::ancestors_of(Path::new("/layers/b/l"), 0o755, Owner::ROOT),
     };

@@ -150,6 +150,7 @@ fn a_launch_layer_with_special_files() {
     let layer = DirectoryLayer {
         root: fixture.path().to_owned(),
         path_in_image: path_in_image.to_owned(),
+        mode: None,
         owner: APP,
         ancestors: DirectoryLayer::ancestors_of(path_in_image, 0o755, APP),
     };

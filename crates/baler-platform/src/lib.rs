@@ -15,6 +15,7 @@ pub mod output;
 pub mod places;
 pub mod run;
 mod transfers;
+mod trial;
 mod unpack;
 pub mod variables;
 pub mod version;

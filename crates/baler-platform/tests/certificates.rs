@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use baler_platform::certificates::{CertificateSource, prepare};
+use baler_platform::certificates::{CertificateSource, MOUNT_POINT, prepare};
 
 #[test]
 fn keytool_lists_every_certificate_of_the_host() {
@@ -13,7 +13,9 @@ fn keytool_lists_every_certificate_of_the_host() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    prepare(&CertificateSource::File(bundle.to_owned()), directory.path(), None).unwrap().unwrap();
+    prepare(&CertificateSource::File(bundle.to_owned()), directory.path(), Path::new(MOUNT_POINT), None)
+        .unwrap()
+        .unwrap();
     let store = directory.path().join("java-trust-store.jks");
     let mut keytool = Command::new("keytool");
     keytool.args(["-list", "-storetype", "JKS", "-storepass", "changeit", "-keystore"]).arg(&store);

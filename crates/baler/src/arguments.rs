@@ -157,6 +157,9 @@ pub(crate) struct BuildArguments {
     /// Creation time of the image: `now` or seconds since 1970; a constant where left out
     #[arg(long, value_name = "TIME")]
     pub(crate) creation_time: Option<String>,
+    /// Where detect and build run; the default is a sandbox, and in place in a builder's container that cannot make one
+    #[arg(long, value_enum, default_value_t, hide_default_value = true)]
+    pub(crate) executor: ExecutorArgument,
     /// Network of detect and build
     #[arg(long, value_enum, default_value_t)]
     pub(crate) network: NetworkArgument,
@@ -196,6 +199,17 @@ pub(crate) struct AcceptedArguments {
     lifecycle_image: Option<String>,
     #[arg(long, hide = true)]
     docker_host: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum ExecutorArgument {
+    /// In place in a builder's container that cannot make sandboxes, else in a sandbox
+    #[default]
+    Auto,
+    /// In a sandbox
+    Sandbox,
+    /// In the image that baler was started in, which must be a builder
+    InPlace,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

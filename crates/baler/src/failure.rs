@@ -2,7 +2,7 @@
 
 use baler_image::{Place, ResolveError};
 use baler_lifecycle::export::ExportError;
-use baler_platform::build::{BuildOrderError, PhaseError};
+use baler_platform::build::{BuildOrderError, InPlaceError, PhaseError};
 use baler_platform::images::RemoveError;
 use baler_platform::interrupt::Interrupted;
 use baler_platform::places::LocateError;
@@ -69,6 +69,7 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(SandboxError::NoNamespaces { refusal, .. }) = find(error) {
         hints.push(refusal.remedy().to_owned());
     }
+    hints.extend(find(error).and_then(in_place_hint).map(str::to_owned));
     if let Some(PhaseError::Failed { code, .. }) = find(error) {
         hints.extend(lifecycle_hint(*code).map(str::to_owned));
     }
@@ -103,6 +104,22 @@ fn store_hint(error: &OpenError) -> Option<String> {
             Some("name an empty directory, or one that is not there, with BALER_HOME".to_owned())
         }
         OpenError::Make { .. } | OpenError::Read { .. } => Some(format!("see to it that it can be used, or {other}")),
+        _ => None,
+    }
+}
+
+fn in_place_hint(error: &InPlaceError) -> Option<&'static str> {
+    match error {
+        InPlaceError::NoBuilder { .. } => {
+            Some("start the container from a builder image, or build in a sandbox: `baler doctor` says what that needs")
+        }
+        InPlaceError::NotWritable { .. } => Some(
+            "start the container as root or as the builder's own user, or mount a directory there that this user can write, such as a tmpfs",
+        ),
+        InPlaceError::NotEmpty { .. } => Some("empty it, or name another directory with --workspace"),
+        InPlaceError::Overlap { .. } => {
+            Some("keep the application elsewhere, or name another directory with --workspace")
+        }
         _ => None,
     }
 }

@@ -1,4 +1,5 @@
-//! The directories of one build on the host, and how they are mounted into the builder.
+//! The directories of one build on the host, and how the phases come to them: mounted into the builder, or in place by
+//! flags.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,10 +9,12 @@ use baler_sandbox::{IdMap, Mount};
 use baler_store::{Scratch, ScratchError};
 use rustix::fs::{AtFlags, CWD, Gid, Uid};
 
+use super::in_place::{self, Borrowed, ModulesError};
 use super::order::BuildOrder;
 use super::request::WorkspaceName;
 use super::surroundings::{copy_build_config, host_files};
 use crate::certificates::{self, Bundle};
+use crate::context::Context;
 use crate::variables::Variables;
 
 /// Why the directories could not be made.
@@ -24,7 +27,12 @@ pub enum DirectoryError {
     Write { path: PathBuf, source: io::Error },
     #[error("could not give {} to the build user", path.display())]
     Chown { path: PathBuf, source: io::Error },
+    #[error("{0}")]
+    Modules(#[from] ModulesError),
 }
+
+/// Where our program is in the sandbox; under this name it is the lifecycle.
+const LIFECYCLE: &str = "/cnb/lifecycle/lifecycle";
 
 /// Everything of one build that is not an image. It goes when the build ends.
 pub(super) struct Directories {
@@ -34,10 +42,28 @@ pub(super) struct Directories {
     build_config: PathBuf,
     pub(super) certificates: PathBuf,
     files: PathBuf,
-    /// Where sandboxes put what is written to the root.
-    roots: Scratch,
     /// Last, so that it goes last.
-    _scratch: Scratch,
+    owner: Owned,
+}
+
+/// What the directories are in.
+enum Owned {
+    Sandbox {
+        /// Where sandboxes put what is written to the root.
+        roots: Scratch,
+        _scratch: Scratch,
+    },
+    InPlace(Borrowed),
+}
+
+/// How a phase comes to what Baler adds to the builder.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Additions {
+    /// The lifecycle.
+    pub(super) program: PathBuf,
+    pub(super) mounts: Vec<Mount>,
+    /// Flags of phases, with paths that are elsewhere than by default.
+    pub(super) flags: Vec<(&'static str, PathBuf)>,
 }
 
 impl Directories {
@@ -58,14 +84,49 @@ impl Directories {
             build_config: scratch.subdirectory("build-config")?,
             certificates: scratch.subdirectory("certificates")?,
             files: scratch.subdirectory("files")?,
-            roots,
-            _scratch: scratch,
+            owner: Owned::Sandbox { roots, _scratch: scratch },
         })
     }
 
-    /// An empty directory for what one sandbox writes.
+    /// The directories of a build in place.
+    pub(super) fn in_place(borrowed: Borrowed) -> Result<Self, DirectoryError> {
+        let make = |name| {
+            let path = borrowed.temporary.join(name);
+            make_directory(&path).map(|()| path)
+        };
+        Ok(Self {
+            layers: borrowed.layers.clone(),
+            workspace: borrowed.workspace.clone(),
+            platform: make("platform")?,
+            build_config: make("build-config")?,
+            certificates: make("certificates")?,
+            files: make("files")?,
+            owner: Owned::InPlace(borrowed),
+        })
+    }
+
+    /// An empty directory for what one sandbox writes; in place there is none.
     pub(super) fn root_scratch(&self, name: &str) -> Result<PathBuf, DirectoryError> {
-        Ok(self.roots.subdirectory(name)?)
+        match &self.owner {
+            Owned::Sandbox { roots, .. } => Ok(roots.subdirectory(name)?),
+            Owned::InPlace(_) => Ok(PathBuf::new()),
+        }
+    }
+
+    /// Where phases have the certificates.
+    pub(super) fn certificates_inside(&self) -> &Path {
+        match &self.owner {
+            Owned::Sandbox { .. } => Path::new(certificates::MOUNT_POINT),
+            Owned::InPlace(_) => &self.certificates,
+        }
+    }
+
+    /// The build user's home directory, given the one in the image.
+    pub(super) fn home(&self, context: &Context<'_>, of_image: String) -> Result<String, DirectoryError> {
+        match &self.owner {
+            Owned::Sandbox { .. } => Ok(of_image),
+            Owned::InPlace(borrowed) => Ok(in_place::home(of_image, context.caller.uid == 0, &borrowed.temporary)?),
+        }
     }
 
     /// The user's variables, as files of the platform directory.
@@ -91,19 +152,26 @@ impl Directories {
         Ok(())
     }
 
-    /// What the sandbox sees besides the builder.
-    pub(super) fn mounts(
+    /// What the phases see besides the builder.
+    pub(super) fn additions(
         &self,
         program: &Path,
         order: &BuildOrder,
         has_bundle: bool,
-    ) -> Result<Vec<Mount>, DirectoryError> {
+    ) -> Result<Additions, DirectoryError> {
+        match &self.owner {
+            Owned::Sandbox { .. } => self.mounts(program, order, has_bundle),
+            Owned::InPlace(_) => self.flags(program, order),
+        }
+    }
+
+    fn mounts(&self, program: &Path, order: &BuildOrder, has_bundle: bool) -> Result<Additions, DirectoryError> {
         let mut mounts = vec![
             Mount::writable(&self.layers.host, &self.layers.image),
             Mount::writable(&self.workspace.host, &self.workspace.image),
             Mount::read_only(&self.platform, "/platform"),
             Mount::read_only(&self.build_config, "/cnb/build-config"),
-            Mount::read_only(program, "/cnb/lifecycle/lifecycle"),
+            Mount::read_only(program, LIFECYCLE),
         ];
         if has_bundle {
             mounts.push(Mount::read_only(&self.certificates, certificates::MOUNT_POINT));
@@ -112,12 +180,32 @@ impl Directories {
         for module in order.added.values() {
             mounts.push(Mount::read_only(&module.directory, module.path_in_image()));
         }
-        if let Some(groups) = &order.order {
-            let path = self.files.join("order.toml");
-            write(&path, crate::builder::order_file(groups).as_bytes())?;
+        if let Some(path) = self.write_order(order)? {
             mounts.push(Mount::read_only(path, "/cnb/order.toml"));
         }
-        Ok(mounts)
+        Ok(Additions { program: LIFECYCLE.into(), mounts, flags: Vec::new() })
+    }
+
+    fn flags(&self, program: &Path, order: &BuildOrder) -> Result<Additions, DirectoryError> {
+        let mut flags = vec![("-platform", self.platform.clone()), ("-build-config", self.build_config.clone())];
+        if !order.added.is_empty() {
+            let directory = self.files.join("buildpacks");
+            in_place::collect_modules(&order.added, &directory)?;
+            flags.push(("-buildpacks", directory));
+        }
+        if let Some(path) = self.write_order(order)? {
+            flags.push(("-order", path));
+        }
+        let program = in_place::lifecycle(program, &self.files)?;
+        Ok(Additions { program, mounts: Vec::new(), flags })
+    }
+
+    /// order.toml, if it is not the builder's.
+    fn write_order(&self, order: &BuildOrder) -> Result<Option<PathBuf>, DirectoryError> {
+        let Some(groups) = &order.order else { return Ok(None) };
+        let path = self.files.join("order.toml");
+        write(&path, crate::builder::order_file(groups).as_bytes())?;
+        Ok(Some(path))
     }
 
     /// Gives layers and workspace to the build user where that is not the caller.

@@ -7,6 +7,7 @@ use baler_image::{ImageName, Platform};
 
 use super::builder_image::BuilderImageError;
 use super::directories::DirectoryError;
+use super::in_place::InPlaceError;
 use super::order::BuildOrderError;
 use super::outputs::OutputError;
 use super::phase::PhaseError;
@@ -35,6 +36,8 @@ pub enum BuildError {
     PlatformsDiffer { builder: ImageName, builder_platform: Platform, run_image: ImageName, run_platform: Platform },
     #[error("could not unpack builder '{name}'")]
     Unpack { name: ImageName, source: baler_store::UnpackError },
+    #[error("{0}")]
+    InPlace(#[from] InPlaceError),
     #[error("{0}")]
     Order(#[from] BuildOrderError),
     #[error("{0}")]

@@ -2,21 +2,15 @@
 
 use std::ffi::OsString;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use baler_lifecycle::progress::DESCRIPTOR_VARIABLE;
-use baler_sandbox::{
-    Command, Executor, Exit, FurtherDescriptor, Mount, NativeExecutor, Network, Root, SandboxError, Stream,
-    WritablePaths,
-};
+use baler_sandbox::{Command, Executor, Exit, FurtherDescriptor, Network, Root, SandboxError, Stream};
 
 use super::events;
 use crate::context::Context;
 use crate::interrupt::{Interrupted, Reaction};
 use crate::output::Level;
-
-/// Where our program is in the sandbox; under this name it is the lifecycle.
-const LIFECYCLE: &str = "/cnb/lifecycle/lifecycle";
 
 /// Why a phase did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +42,14 @@ impl Phase {
             Self::Build => "build",
         }
     }
+
+    /// Whether its program has the flag.
+    fn takes(self, flag: &str) -> bool {
+        match self {
+            Self::Detect => true,
+            Self::Build => flag != "-order",
+        }
+    }
 }
 
 impl std::fmt::Display for Phase {
@@ -59,14 +61,16 @@ impl std::fmt::Display for Phase {
 /// The builder's file system, ready to run phases in.
 pub(super) struct Chamber<'a> {
     pub(super) context: &'a Context<'a>,
-    pub(super) executor: NativeExecutor,
-    pub(super) lower: Vec<PathBuf>,
-    pub(super) writable: WritablePaths,
-    pub(super) mounts: Vec<Mount>,
-    pub(super) environment: Vec<(OsString, OsString)>,
+    pub(super) executor: &'a dyn Executor,
+    /// Without a place for what is written.
+    pub(super) root: &'a Root,
+    /// The lifecycle inside.
+    pub(super) program: &'a Path,
+    pub(super) flags: &'a [(&'static str, PathBuf)],
+    pub(super) environment: &'a [(OsString, OsString)],
     pub(super) user: (u32, u32),
     /// The application's directory inside.
-    pub(super) workspace: PathBuf,
+    pub(super) workspace: &'a Path,
     pub(super) network: Network,
 }
 
@@ -78,21 +82,18 @@ impl Chamber<'_> {
         let sandbox = |source| PhaseError::Sandbox { phase, source };
         let (reader, writer) = std::io::pipe().map_err(|source| PhaseError::Output { phase, source })?;
         let second = writer.try_clone().map_err(|source| PhaseError::Output { phase, source })?;
-        let workspace = self.workspace.as_os_str();
         let (events, events_writer) = std::io::pipe().map_err(|source| PhaseError::Output { phase, source })?;
         let further = FurtherDescriptor { variable: DESCRIPTOR_VARIABLE.to_owned(), descriptor: events_writer.into() };
-        let arguments = [LIFECYCLE.as_ref(), phase.word().as_ref(), "-app".as_ref(), workspace];
         let command = Command {
-            environment: self.environment.clone(),
+            environment: self.environment.to_vec(),
             working_directory: PathBuf::from("/layers"),
             stdout: Stream::Descriptor(writer.into()),
             stderr: Stream::Descriptor(second.into()),
             network: self.network,
             further: Some(further),
-            ..Command::new(arguments, self.user)
+            ..Command::new(self.arguments(phase), self.user)
         };
-        let root =
-            Root { lower: self.lower.clone(), scratch, mounts: self.mounts.clone(), writable: self.writable.clone() };
+        let root = Root { scratch, ..self.root.clone() };
         self.context.output.line(Level::Debug, &format!("Running {phase} as user {}:{}", self.user.0, self.user.1));
         let running = self.executor.start(&root, command).map_err(sandbox)?;
         let control = running.control();
@@ -109,6 +110,15 @@ impl Chamber<'_> {
             Exit::Code(code) => Err(PhaseError::Failed { phase, code }),
             Exit::Signal(signal) => Err(PhaseError::Signalled { phase, signal }),
         }
+    }
+
+    fn arguments(&self, phase: Phase) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec![self.program.into(), phase.word().into()];
+        arguments.extend(["-app".into(), self.workspace.into()]);
+        for (flag, path) in self.flags.iter().filter(|(flag, _)| phase.takes(flag)) {
+            arguments.extend([(*flag).into(), path.into()]);
+        }
+        arguments
     }
 
     fn pass_on(&self, mut reader: std::io::PipeReader) -> std::io::Result<()> {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use baler_image::{ImageName, Platform};
 
+use super::executor::Executor;
 use crate::certificates::CertificateSource;
 use crate::variables::Variables;
 use crate::volumes::Volume;
@@ -18,7 +19,9 @@ pub struct BuildRequest {
     pub tags: Vec<ImageName>,
     /// The image that is replaced, where it has another name than the new one.
     pub previous_image: Option<ImageName>,
+    /// In place, a name for messages: the builder is where Baler was started.
     pub builder: ImageName,
+    pub executor: Executor,
     /// The application directory.
     pub application: PathBuf,
     /// The name of the application's directory inside, below `/`.

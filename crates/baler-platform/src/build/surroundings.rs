@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use baler_image::ImageConfig;
-
 use crate::context::Context;
 
 /// Passed through from the host, in both spellings.
@@ -14,17 +12,17 @@ const PROXY_VARIABLES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "
 /// Host files that name resolution needs.
 const HOST_FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
 
-/// The environment of a phase program: the image's, then what an engine and the platform add.
+/// The environment of a phase program: the image's (`NAME=VALUE` each), then what an engine and the platform add.
 pub(super) fn phase_environment(
     context: &Context<'_>,
-    image: &ImageConfig,
+    image: &[String],
     home: &str,
     platform: &[(&str, &str)],
 ) -> Vec<(OsString, OsString)> {
     let mut environment: BTreeMap<String, String> = BTreeMap::new();
     environment.insert("HOME".to_owned(), home.to_owned());
     let split = |entry: &String| entry.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-    environment.extend(image.config.env.iter().filter_map(split));
+    environment.extend(image.iter().filter_map(split));
     let proxies = PROXY_VARIABLES.iter().filter_map(|name| Some((*name, context.variable(name)?)));
     for (name, value) in proxies.chain(platform.iter().copied()) {
         environment.insert(name.to_owned(), value.to_owned());

@@ -76,7 +76,7 @@ pub fn create(context: &Context<'_>, request: &CreateRequest) -> Result<CreatedB
 
     let mut draft = Draft::new(image, sink, context.threads);
     draft.directories(user)?;
-    draft.lifecycle(context, image.platform())?;
+    draft.lifecycle(context, image.platform(), user)?;
     let module_layers = draft.modules(&modules)?;
     draft.files(&config, &groups)?;
     let texts = label_texts(&config, &modules, &module_layers)?;
@@ -206,7 +206,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Our own lifecycle: this program under its other name, the launcher, and the phases as links.
-    fn lifecycle(&mut self, context: &Context<'_>, platform: &Platform) -> Result<(), CreateError> {
+    fn lifecycle(&mut self, context: &Context<'_>, platform: &Platform, user: (u32, u32)) -> Result<(), CreateError> {
         const PHASES: [&str; 8] =
             ["analyzer", "builder", "creator", "detector", "exporter", "extender", "rebaser", "restorer"];
         let architecture = &platform.architecture;
@@ -222,6 +222,7 @@ impl<'a> Draft<'a> {
             let mut tar = TarWriter::new(output);
             let executable = Attributes::new(0o755, Owner::ROOT);
             tar.directory(Path::new("/cnb/lifecycle"), &executable)?;
+            for_builds_in_place(&mut tar, user)?;
             for (name, bytes) in [("lifecycle", program.as_slice()), ("launcher", launcher)] {
                 tar.file(&Path::new("/cnb/lifecycle").join(name), &executable, bytes.len() as u64, bytes)?;
             }
@@ -320,6 +321,16 @@ impl<'a> Draft<'a> {
         self.sink.put_document(&request.image, &descriptor, &document)?;
         Ok(image.digest().clone())
     }
+}
+
+/// What the reference's lifecycle has not: this program under its own name, and directories in which users that the
+/// builder does not know can work too. The layer of directories stays as pack makes it.
+fn for_builds_in_place<W: Write>(tar: &mut TarWriter<W>, (uid, gid): (u32, u32)) -> Result<(), TarError> {
+    for path in ["/workspace", "/layers"] {
+        tar.directory(Path::new(path), &Attributes::new(0o1777, Owner::new(uid, gid)))?;
+    }
+    let link = Attributes::new(0o777, Owner::ROOT);
+    tar.symlink(Path::new("/cnb/lifecycle/baler"), Path::new("lifecycle"), &link)
 }
 
 fn put(sink: &dyn Sink, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), CreateError> {

@@ -71,11 +71,12 @@ pub enum CertificateError {
     Write { path: PathBuf, source: io::Error },
 }
 
-/// Prepares the bundle in `directory` (existing, empty). `None` where nothing is to be mounted.
+/// Prepares the bundle in `directory` (existing, empty), which builds have as `inside`. `None` where there is none.
 /// `host_variable` is the host's `SSL_CERT_FILE`.
 pub fn prepare(
     source: &CertificateSource,
     directory: &Path,
+    inside: &Path,
     host_variable: Option<&Path>,
 ) -> Result<Option<Bundle>, CertificateError> {
     let path = match source {
@@ -97,9 +98,10 @@ pub fn prepare(
     };
     write("ca-certificates.pem", &pem)?;
     write("java-trust-store.jks", &java::trust_store(&certificates))?;
+    let inside = inside.display();
     let mut variables: BTreeMap<_, _> =
-        PEM_VARIABLES.iter().map(|name| (*name, format!("{MOUNT_POINT}/ca-certificates.pem"))).collect();
-    variables.insert("JAVA_TOOL_OPTIONS", format!("-Djavax.net.ssl.trustStore={MOUNT_POINT}/java-trust-store.jks"));
+        PEM_VARIABLES.iter().map(|name| (*name, format!("{inside}/ca-certificates.pem"))).collect();
+    variables.insert("JAVA_TOOL_OPTIONS", format!("-Djavax.net.ssl.trustStore={inside}/java-trust-store.jks"));
     Ok(Some(Bundle { directory: directory.to_owned(), variables }))
 }
 
@@ -140,7 +142,8 @@ mod tests {
         let (file, directory) = (work.path().join("own.pem"), work.path().join("out"));
         fs_err::write(&file, PEM).unwrap();
         fs_err::create_dir(&directory).unwrap();
-        let bundle = prepare(&CertificateSource::File(file), &directory, None).unwrap().unwrap();
+        let bundle =
+            prepare(&CertificateSource::File(file), &directory, Path::new(MOUNT_POINT), None).unwrap().unwrap();
         assert_eq!(bundle.variables["PIP_CERT"], "/run/baler/certificates/ca-certificates.pem");
         assert!(directory.join("java-trust-store.jks").exists());
     }
@@ -150,8 +153,8 @@ mod tests {
         let work = tempfile::tempdir().unwrap();
         let file = work.path().join("empty.pem");
         fs_err::write(&file, "nothing").unwrap();
-        let error = prepare(&CertificateSource::File(file), work.path(), None).unwrap_err();
+        let error = prepare(&CertificateSource::File(file), work.path(), Path::new(MOUNT_POINT), None).unwrap_err();
         assert!(matches!(error, CertificateError::NoCertificate { .. }));
-        assert!(prepare(&CertificateSource::Image, work.path(), None).unwrap().is_none());
+        assert!(prepare(&CertificateSource::Image, work.path(), Path::new(MOUNT_POINT), None).unwrap().is_none());
     }
 }

@@ -2,8 +2,8 @@
 
 use baler_sandbox::{IdMapMode, SandboxError};
 
-use super::trial::Trial;
 use super::{Finding, Patient, namespaces};
+use crate::trial::Trial;
 
 const CHECK: &str = "sub-ids";
 

@@ -1,7 +1,7 @@
 //! Security modules that limit who may make user namespaces.
 
 use super::Finding;
-use super::trial::Trial;
+use crate::trial::Trial;
 
 const PROFILE: &str = "load the profile packaging/apparmor/baler: \
     `sudo install -m 644 packaging/apparmor/baler /etc/apparmor.d/baler && sudo apparmor_parser -r /etc/apparmor.d/baler`";

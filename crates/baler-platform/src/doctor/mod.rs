@@ -12,7 +12,6 @@ mod kernel;
 mod limits;
 mod namespaces;
 mod overlay;
-mod trial;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +19,7 @@ use std::path::{Path, PathBuf};
 use baler_sandbox::{HostIds, IdMap, Identity, SandboxProgram};
 use baler_store::Store;
 
-use trial::Trial;
+use crate::trial::{BUILD_USER, Trial};
 
 /// How a finding bears on builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,9 +82,6 @@ pub struct Patient<'a> {
     pub variables: BTreeMap<String, String>,
 }
 
-/// The user that builders usually have.
-const BUILD_USER: (u32, u32) = (1000, 1000);
-
 impl Patient<'_> {
     fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
@@ -102,7 +98,7 @@ impl Patient<'_> {
 
 /// Makes all checks.
 pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
-    let trial = patient.store.map(|store| Trial::run(patient, store));
+    let trial = patient.store.map(|store| Trial::run(&patient.program, &patient.id_map(), store));
     let mut findings = kernel::check();
     findings.extend(namespaces::check(trial.as_ref()));
     findings.extend(ids::check(patient, trial.as_ref()));

@@ -2,8 +2,8 @@
 
 use baler_sandbox::{SandboxError, Step};
 
-use super::trial::Trial;
 use super::{Finding, ids, overlay};
+use crate::trial::Trial;
 
 const CHECK: &str = "sandbox";
 

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use baler_sandbox::{SandboxError, Step};
 
-use super::trial::Trial;
 use super::{Finding, Patient, namespaces};
+use crate::trial::Trial;
 
 const CHECK: &str = "overlay";
 

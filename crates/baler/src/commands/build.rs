@@ -8,14 +8,14 @@ use anyhow::Context as _;
 use baler_image::{ImageName, Target};
 use baler_lifecycle::export::{Exported, LayerOutcome, LayerReport};
 use baler_lifecycle::toml_file::write_whole;
-use baler_platform::build::{self, BuildRequest, BuildpackRequest, Built, OutputDirectories};
+use baler_platform::build::{self, BuildRequest, BuildpackRequest, Built, Executor, ExecutorChoice, OutputDirectories};
 use baler_platform::certificates::CertificateSource;
 use baler_platform::output::{Level, Output as _};
 use baler_platform::volumes::Volume;
 use baler_platform::{images, variables};
 
 use super::format::{bytes, duration};
-use crate::arguments::{BuildArguments, NetworkArgument};
+use crate::arguments::{BuildArguments, ExecutorArgument, NetworkArgument};
 use crate::failure::NoBuilder;
 use crate::host::Host;
 use crate::output::{Console, Page};
@@ -27,8 +27,9 @@ pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Resul
     let mut host = Host::open()?;
     host.set_pull_policy(arguments.pull_policy.as_deref())?;
     host.set_insecure_registries(arguments.insecure_registry.clone());
-    let request = request(arguments, &host)?;
     let context = host.context(console, threads)?;
+    let executor = Executor::choose(&context, choice(arguments.executor));
+    let request = request(arguments, &host, executor)?;
     let built = build::build(&context, &request).context("failed to build");
     if let Some(Some(page)) = &timings {
         write_page(page, &request.image, built.as_ref().ok(), console)?;
@@ -41,14 +42,25 @@ pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-fn request(arguments: BuildArguments, host: &Host) -> anyhow::Result<BuildRequest> {
-    let Some(builder) = arguments.builder else {
-        return Err(NoBuilder { has: images::builders(host.store())? }.into());
+fn choice(argument: ExecutorArgument) -> ExecutorChoice {
+    match argument {
+        ExecutorArgument::Auto => ExecutorChoice::Automatic,
+        ExecutorArgument::Sandbox => ExecutorChoice::Sandbox,
+        ExecutorArgument::InPlace => ExecutorChoice::InPlace,
+    }
+}
+
+fn request(arguments: BuildArguments, host: &Host, executor: Executor) -> anyhow::Result<BuildRequest> {
+    let builder = match (arguments.builder, executor) {
+        (Some(builder), _) => builder,
+        (None, Executor::InPlace) => "in-place".to_owned(),
+        (None, Executor::Sandbox) => return Err(NoBuilder { has: images::builders(host.store())? }.into()),
     };
     let lookup = |name: &str| host.variable(name);
     Ok(BuildRequest {
         image: arguments.image.parse()?,
         builder: builder.parse()?,
+        executor,
         tags: arguments.tag.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
         previous_image: arguments.previous_image.map(|name| name.parse()).transpose()?,
         application: arguments.path,

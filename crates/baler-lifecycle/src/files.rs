@@ -4,6 +4,8 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
+
 use crate::mounted::Owner;
 
 /// A file operation that failed. What was attempted is in `operation`: "write", "create directory".
@@ -23,7 +25,7 @@ impl FileError {
 }
 
 /// Writes a file with mode 0644 through a temporary name beside it.
-pub(crate) fn write_file(path: &Path, content: &[u8], owner: Option<Owner>) -> Result<(), FileError> {
+pub fn write_file(path: &Path, content: &[u8], owner: Option<Owner>) -> Result<(), FileError> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let attempt = || -> io::Result<()> {
         let mut file = tempfile::Builder::new().prefix(".baler-").tempfile_in(directory)?;
@@ -62,6 +64,31 @@ pub(crate) fn make_directories(root: &Path, relative: &Path, owner: Option<Owner
         make_directory(&path, owner)?;
     }
     Ok(())
+}
+
+/// Reads a file below `root` that a build may have written; `None` where there is none. Links lead to what is below `root`
+/// only, and whatever is no ordinary file, or longer than `most` bytes, is refused.
+pub fn read_inside(root: &Path, relative: &Path, most: u64) -> Result<Option<Vec<u8>>, FileError> {
+    let path = root.join(relative);
+    let attempt = || -> io::Result<Vec<u8>> {
+        // Not blocking: it may be a pipe.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = openat2(CWD, root, directory, Mode::empty(), ResolveFlags::empty())?;
+        let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let file = rustix::io::retry_on_intr(|| openat2(&root, relative, flags, Mode::empty(), inside))?;
+        let metadata = fstat(&file)?;
+        if FileType::from_raw_mode(metadata.st_mode) != FileType::RegularFile {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no ordinary file"));
+        }
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut io::Read::take(std::fs::File::from(file), most + 1), &mut bytes)?;
+        if bytes.len() as u64 > most {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {most} bytes")));
+        }
+        Ok(bytes)
+    };
+    absent_is_none(attempt(), &path)
 }
 
 /// Reads a text file; `None` where there is none.
@@ -115,6 +142,31 @@ fn make_writable(directory: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_a_build_are_read_without_leaving_its_directory() {
+        use std::os::unix::fs::symlink;
+        let scratch = tempfile::tempdir().unwrap();
+        let (outside, root) = (scratch.path().join("outside"), scratch.path().join("root"));
+        fs_err::create_dir_all(root.join("a")).unwrap();
+        fs_err::write(&outside, "secret").unwrap();
+        fs_err::write(root.join("a/file"), "text").unwrap();
+        symlink(&outside, root.join("absolute")).unwrap();
+        symlink("../outside", root.join("relative")).unwrap();
+        symlink("/a/file", root.join("inside")).unwrap();
+        symlink("..", root.join("a/up")).unwrap();
+        rustix::fs::mkfifoat(CWD, root.join("pipe"), Mode::RUSR).unwrap();
+        let read = |name: &str| read_inside(&root, Path::new(name), 4).map_err(|error| error.source.to_string());
+        assert_eq!(read("a/file"), Ok(Some(b"text".to_vec())));
+        assert_eq!(read("inside"), Ok(Some(b"text".to_vec())));
+        for name in ["absolute", "relative", "a/up/../outside", "none", "none/none"] {
+            assert_eq!(read(name), Ok(None), "{name}");
+        }
+        assert_eq!(read("pipe"), Err("it is no ordinary file".into()));
+        assert_eq!(read("a"), Err("it is no ordinary file".into()));
+        fs_err::write(root.join("a/file"), "texts").unwrap();
+        assert_eq!(read("a/file"), Err("it is longer than 4 bytes".into()));
+    }
 
     #[test]
     fn read_only_trees_are_removed() {

@@ -31,5 +31,5 @@ pub mod toml_file;
 pub mod version;
 
 pub use extract::ExtractError;
-pub use files::FileError;
+pub use files::{FileError, read_inside, write_file};
 pub use layers_directory::{LayerId, LayersDirectoryError};

@@ -2,7 +2,7 @@
 
 use baler_image::{Place, ResolveError};
 use baler_lifecycle::export::ExportError;
-use baler_platform::build::{BuildOrderError, InPlaceError, PhaseError};
+use baler_platform::build::{BuildOrderError, ExtensionError, InPlaceError, PhaseError};
 use baler_platform::images::RemoveError;
 use baler_platform::interrupt::Interrupted;
 use baler_platform::places::LocateError;
@@ -21,7 +21,11 @@ pub(crate) struct NoBuilder {
 /// The exit code.
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     let is = |found: bool, code| found.then_some(code);
-    is(find::<NoBuilder>(error).is_some(), 2).or(is(find::<Interrupted>(error).is_some(), 130)).unwrap_or(1)
+    let is_instruction = matches!(find(error), Some(ExtensionError::Instruction(_)));
+    is(find::<NoBuilder>(error).is_some(), 2)
+        .or(is(is_instruction, 102))
+        .or(is(find::<Interrupted>(error).is_some(), 130))
+        .unwrap_or(1)
 }
 
 fn find<T: std::error::Error + 'static>(error: &anyhow::Error) -> Option<&T> {

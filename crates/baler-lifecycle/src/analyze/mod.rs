@@ -81,6 +81,13 @@ impl Analysis {
         }
     }
 
+    /// The same build on another run image.
+    pub fn switch_run_image(&mut self, run_image: ResolvedImage) -> Result<(), AnalyzeError> {
+        self.target = self.target.as_ref().map(|_| target_of(&run_image)).transpose()?;
+        self.run_image = run_image;
+        Ok(())
+    }
+
     /// The previous image's metadata.
     pub fn metadata(&self) -> Option<&LifecycleMetadata> {
         self.previous.as_ref().map(|previous| &previous.metadata)

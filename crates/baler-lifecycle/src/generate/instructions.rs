@@ -34,7 +34,7 @@ impl fmt::Display for ExtensionInstruction {
 }
 
 /// Where the Dockerfile of an extension is, below the directory of generated ones.
-pub fn generated_path(features: PlatformFeatures, id: &str, kind: Kind) -> PathBuf {
+fn generated_path(features: PlatformFeatures, id: &str, kind: Kind) -> PathBuf {
     let name = escape_id(id);
     if features.generated_per_extension {
         Path::new(&name).join(kind.file_name())
@@ -43,26 +43,32 @@ pub fn generated_path(features: PlatformFeatures, id: &str, kind: Kind) -> PathB
     }
 }
 
-/// The first instruction of the Dockerfiles of this kind. `read` gives a file below the directory of generated ones,
-/// or `None` where there is none.
-pub fn first_instruction<E: From<InstructionError>>(
+/// The Dockerfiles of one kind that have an effect, each with the `id@version` of its extension. `read` gives a file below
+/// the directory of generated ones, or `None` where there is none.
+pub fn generated_dockerfiles<E: From<InstructionError>>(
     features: PlatformFeatures,
     extensions: &[GroupElement],
     kind: Kind,
     read: impl Fn(&Path) -> Result<Option<Vec<u8>>, E>,
-) -> Result<Option<ExtensionInstruction>, E> {
+) -> Result<Vec<(String, Dockerfile)>, E> {
+    let mut found = Vec::new();
     for element in extensions {
         let Some(bytes) = read(&generated_path(features, &element.id, kind))? else { continue };
         let extension = element.full_name();
-        let dockerfile = match Dockerfile::parse(kind, &bytes) {
-            Ok(dockerfile) => dockerfile,
+        match Dockerfile::parse(kind, &bytes) {
+            Ok(dockerfile) => found.push((extension, dockerfile)),
             Err(source) => return Err(InstructionError { extension, kind, source }.into()),
-        };
-        if let Some(instruction) = dockerfile.instructions.first() {
-            return Ok(Some(ExtensionInstruction { extension, kind, instruction: *instruction }));
         }
     }
-    Ok(None)
+    Ok(found)
+}
+
+/// The first instruction of these Dockerfiles.
+pub fn first_instruction(dockerfiles: &[(String, Dockerfile)]) -> Option<ExtensionInstruction> {
+    dockerfiles.iter().find_map(|(extension, dockerfile)| {
+        let instruction = *dockerfile.instructions.first()?;
+        Some(ExtensionInstruction { extension: extension.clone(), kind: dockerfile.kind, instruction })
+    })
 }
 
 #[cfg(test)]
@@ -78,7 +84,8 @@ mod tests {
                 let file = files.iter().find(|(name, _)| Path::new(name) == path);
                 Ok(file.map(|(_, text)| text.as_bytes().to_vec()))
             };
-            first_instruction(features, &elements, kind, read).unwrap().map(|instruction| instruction.to_string())
+            let dockerfiles = generated_dockerfiles(features, &elements, kind, read).unwrap();
+            first_instruction(&dockerfiles).map(|instruction| instruction.to_string())
         };
         let run = [("a_b/run.Dockerfile", "FROM x\n"), ("c/run.Dockerfile", "FROM ${base_image}\n\nRUN x\nUSER y\n")];
         let expected = "extension c@1 has RUN in line 3 of its run.Dockerfile";

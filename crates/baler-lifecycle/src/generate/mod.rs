@@ -23,7 +23,7 @@ use baler_cnb::plan::PlanFile;
 use baler_cnb::run::RunFile;
 
 pub use error::{GenerateError, OutputError};
-pub use instructions::{ExtensionInstruction, InstructionError, first_instruction, generated_path};
+pub use instructions::{ExtensionInstruction, InstructionError, first_instruction, generated_dockerfiles};
 
 use crate::export::offers_run_image;
 use crate::interrupt::Interrupt;

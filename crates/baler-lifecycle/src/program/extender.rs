@@ -14,7 +14,7 @@ use super::failure::{Failure, code};
 use super::settings::Settings;
 use super::{Context, Flag, experimental, privileges};
 use crate::files::read_optional;
-use crate::generate::first_instruction;
+use crate::generate::{first_instruction, generated_dockerfiles};
 use crate::toml_file::read_toml;
 
 /// Its flags.
@@ -47,8 +47,8 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let generated = settings.generated_directory();
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| Failure::new(code::EXTEND, error).to("extend");
     let read = |path: &Path| Ok(read_optional(&generated.join(path))?);
-    let found = first_instruction(features, &group.group_extensions, kind, read).map_err(failed)?;
-    match (found, kind) {
+    let dockerfiles = generated_dockerfiles(features, &group.group_extensions, kind, read).map_err(failed)?;
+    match (first_instruction(&dockerfiles), kind) {
         (Some(instruction), _) => {
             Err(failed(format!("{instruction}, and instructions beside FROM are not supported yet").into()))
         }

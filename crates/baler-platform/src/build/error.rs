@@ -1,13 +1,14 @@
 //! What can go wrong in a build.
 
 use std::io;
-use std::path::PathBuf;
 
 use baler_image::{ImageName, Platform};
 
 use super::builder_image::BuilderImageError;
 use super::directories::DirectoryError;
+use super::extensions::ExtensionError;
 use super::in_place::InPlaceError;
+use super::layers_files::LayersFileError;
 use super::order::BuildOrderError;
 use super::outputs::OutputError;
 use super::phase::PhaseError;
@@ -64,14 +65,10 @@ pub enum BuildError {
     NoSuchDestination { name: ImageName },
     #[error("could not write the layout of '{name}'")]
     Layout { name: ImageName, source: baler_store::LayoutError },
-    #[error("could not read {}", path.display())]
-    ReadFile { path: PathBuf, source: io::Error },
-    #[error("could not parse {}", path.display())]
-    ParseFile { path: PathBuf, source: Box<toml::de::Error> },
-    #[error("could not write {}", path.display())]
-    WriteFile { path: PathBuf, source: io::Error },
-    #[error("could not make the text of {}", path.display())]
-    Serialize { path: PathBuf, source: Box<toml::ser::Error> },
+    #[error("{0}")]
+    LayersFile(#[from] LayersFileError),
+    #[error("{0}")]
+    Extension(#[from] ExtensionError),
     #[error("{0}")]
     Outputs(#[from] OutputError),
     #[error("{0}")]

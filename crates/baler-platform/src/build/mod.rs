@@ -10,8 +10,10 @@ mod error;
 mod events;
 mod executor;
 mod export;
+mod extensions;
 mod ground;
 mod in_place;
+mod layers_files;
 mod order;
 mod outputs;
 mod phase;
@@ -20,7 +22,6 @@ mod request;
 mod surroundings;
 pub mod workspace;
 
-use std::path::Path;
 use std::time::Duration;
 
 use baler_cnb::api::PlatformApi;
@@ -34,7 +35,9 @@ pub use builder_image::{BuilderImage, BuilderImageError};
 pub use directories::DirectoryError;
 pub use error::BuildError;
 pub use executor::{Executor, ExecutorChoice};
+pub use extensions::ExtensionError;
 pub use in_place::InPlaceError;
+pub use layers_files::LayersFileError;
 pub use order::BuildOrderError;
 pub use outputs::OutputError;
 pub use phase::{Phase, PhaseError};
@@ -47,7 +50,6 @@ pub(crate) use surroundings::{home_directory, host_files};
 use crate::context::Context;
 use crate::log::OutputLog;
 use crate::output::{Level, Step, step};
-use phase::Chamber;
 use prepare::Prepared;
 
 /// The Platform API between Baler and its phases.
@@ -78,10 +80,9 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
 
     let (analysis, taken) = step(context.output, Step::Analyze, || analyze(&mut prepared, context, request, &log));
     timed(Step::Analyze, taken);
-    let analysis = analysis?;
+    let mut analysis = analysis?;
 
-    let chamber = prepared.chamber(context);
-    let (group, taken) = step(context.output, Step::Detect, || detect(&chamber, &prepared));
+    let (group, taken) = step(context.output, Step::Detect, || detect(&mut prepared, context, &mut analysis));
     timed(Step::Detect, taken);
     let group = group?;
 
@@ -90,7 +91,7 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
     timed(Step::Restore, taken);
     let restoration = restoration?;
 
-    let (result, taken) = step(context.output, Step::Build, || run_build(&chamber, &prepared));
+    let (result, taken) = step(context.output, Step::Build, || run_build(context, &prepared));
     timed(Step::Build, taken);
     if let Err(error) = result {
         // The blobs are still there: a tree that does not come back is made again.
@@ -130,18 +131,18 @@ fn analyze(
         user: prepared.user,
     };
     let analysis = analyze::analyze(inputs, log)?;
-    let path = prepared.directories.layers.host.join("analyzed.toml");
-    write_toml(&path, &analysis.to_analyzed())?;
+    layers_files::write_toml(&prepared.directories.layers.host, "analyzed.toml", &analysis.to_analyzed())?;
     prepared.directories.give(prepared.user)?;
     Ok(analysis)
 }
 
-fn detect(chamber: &Chamber<'_>, prepared: &Prepared) -> Result<GroupFile, BuildError> {
+/// Finds the group, and the run image that its extensions want.
+fn detect(prepared: &mut Prepared, context: &Context<'_>, analysis: &mut Analysis) -> Result<GroupFile, BuildError> {
     let scratch = prepared.directories.root_scratch("detect")?;
-    chamber.run(Phase::Detect, scratch)?;
-    let path = prepared.directories.layers.host.join("group.toml");
-    let text = fs_err::read_to_string(&path).map_err(|source| BuildError::ReadFile { path: path.clone(), source })?;
-    toml::from_str(&text).map_err(|source| BuildError::ParseFile { path, source: Box::new(source) })
+    prepared.chamber(context).run(Phase::Detect, scratch)?;
+    let group = layers_files::read_toml(&prepared.directories.layers.host, "group.toml")?;
+    extensions::apply(context, prepared, analysis, &group)?;
+    Ok(group)
 }
 
 fn restore(
@@ -166,13 +167,7 @@ fn restore(
     Ok(restore::restore(&inputs, log)?)
 }
 
-fn run_build(chamber: &Chamber<'_>, prepared: &Prepared) -> Result<(), BuildError> {
+fn run_build(context: &Context<'_>, prepared: &Prepared) -> Result<(), BuildError> {
     let scratch = prepared.directories.root_scratch("build")?;
-    Ok(chamber.run(Phase::Build, scratch)?)
-}
-
-fn write_toml<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), BuildError> {
-    let text = toml::to_string(value)
-        .map_err(|source| BuildError::Serialize { path: path.to_owned(), source: Box::new(source) })?;
-    fs_err::write(path, text).map_err(|source| BuildError::WriteFile { path: path.to_owned(), source })
+    Ok(prepared.chamber(context).run(Phase::Build, scratch)?)
 }

@@ -26,6 +26,8 @@ use crate::volumes::Volume;
 /// What the phases of one build share.
 pub(super) struct Prepared {
     pub(super) builder: BuilderImage,
+    /// What the build is for: the builder's platform.
+    pub(super) platform: Platform,
     pub(super) run_image: Located,
     pub(super) previous: Option<Located>,
     pub(super) user: BuildUser,
@@ -76,6 +78,7 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     let network = if request.without_network { Network::None } else { Network::Host };
     Ok(Prepared {
         builder,
+        platform: ground.platform(),
         run_image,
         previous,
         user,

@@ -8,6 +8,7 @@ use crate::digest::Digest;
 use crate::image::{Place, ResolvedImage};
 use crate::manifest::Descriptor;
 use crate::name::ImageName;
+use crate::repository::Repository;
 
 /// A place that takes images. A blob is there as a whole or not at all; so is an image.
 pub trait Sink: Sync {
@@ -22,6 +23,16 @@ pub trait Sink: Sync {
     /// Whether a blob is there already.
     fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError>;
 
+    /// The repository that this is, if it is one.
+    fn repository(&self) -> Option<Repository> {
+        None
+    }
+
+    /// Takes a blob over from another repository without its being sent, where the place can do that.
+    fn mount_blob(&self, _digest: &Digest, _from: &Repository) -> Result<Mounted, SinkError> {
+        Ok(Mounted::No)
+    }
+
     /// Begins a blob of yet unknown digest.
     fn begin_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError>;
 
@@ -32,6 +43,16 @@ pub trait Sink: Sync {
     fn put_image(&self, name: &ImageName, image: &ResolvedImage) -> Result<(), SinkError> {
         self.put_document(name, &image.descriptor(), &image.manifest().raw)
     }
+}
+
+/// What became of the wish to have a blob of another repository.
+pub enum Mounted {
+    /// It is there.
+    Done,
+    /// The registry began an upload instead: write the blob to it.
+    Upload(Box<dyn BlobWriter>),
+    /// It would not; begin the blob as usual.
+    No,
 }
 
 /// A blob that is being written. Dropped without a commit, it leaves nothing.

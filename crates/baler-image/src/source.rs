@@ -8,6 +8,7 @@ use crate::digest::Digest;
 use crate::image::Place;
 use crate::manifest::Descriptor;
 use crate::name::ImageName;
+use crate::repository::Repository;
 
 /// A place that holds images. Several threads may read from it at once.
 pub trait Source: Sync {
@@ -18,6 +19,11 @@ pub trait Source: Sync {
     /// digest of its config.
     fn keeps_manifests(&self) -> bool {
         true
+    }
+
+    /// The repository that this is, if it is one: what it has can be mounted in others of its registry.
+    fn repository(&self) -> Option<Repository> {
+        None
     }
 
     /// The document that a name points at: a manifest or an index. `None` is said only where the place
@@ -46,8 +52,9 @@ pub struct Found {
 pub enum SourceError {
     #[error("{place} has no blob {digest}")]
     AbsentBlob { place: Place, digest: Digest },
-    #[error("blob {digest} in {place} is damaged: its bytes have the digest {found}")]
-    Corrupt { place: Place, digest: Digest, found: Digest },
+    /// `tries` is how often it was read.
+    #[error("blob {digest} in {place} is damaged: its bytes have the digest {found}{}", often(*tries))]
+    Corrupt { place: Place, digest: Digest, found: Digest, tries: u32 },
     #[error("blob {digest} in {place} is damaged: it has {found} bytes instead of {size}")]
     WrongSize { place: Place, digest: Digest, size: u64, found: u64 },
     #[error("could not read from {place}")]
@@ -70,4 +77,8 @@ pub enum SourceError {
     /// The place answered, but not with what was asked for.
     #[error("{place} could not answer")]
     Failed { place: Place, source: Box<dyn Error + Send + Sync> },
+}
+
+fn often(tries: u32) -> String {
+    if tries > 1 { format!(", at the last of {tries} tries") } else { String::new() }
 }

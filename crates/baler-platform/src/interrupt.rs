@@ -4,7 +4,9 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use baler_image::{BlobWriter, Descriptor, Digest, ImageName, Place, ResolvedImage, Sink, SinkError};
+use baler_image::{
+    BlobWriter, Descriptor, Digest, ImageName, Mounted, Place, Repository, ResolvedImage, Sink, SinkError,
+};
 use baler_sandbox::{Control, Signal};
 
 /// Shared by the thread that receives signals and the one that works.
@@ -122,9 +124,19 @@ impl Sink for InterruptibleSink<'_> {
         self.sink.has_blob(digest)
     }
 
+    fn repository(&self) -> Option<Repository> {
+        self.sink.repository()
+    }
+
+    fn mount_blob(&self, digest: &Digest, from: &Repository) -> Result<Mounted, SinkError> {
+        Ok(match self.sink.mount_blob(digest, from)? {
+            Mounted::Upload(writer) => Mounted::Upload(self.watched(writer)),
+            mounted @ (Mounted::Done | Mounted::No) => mounted,
+        })
+    }
+
     fn begin_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError> {
-        let writer = self.sink.begin_blob()?;
-        Ok(Box::new(InterruptibleWriter { writer, interrupt: self.interrupt.clone() }))
+        Ok(self.watched(self.sink.begin_blob()?))
     }
 
     fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
@@ -133,6 +145,12 @@ impl Sink for InterruptibleSink<'_> {
 
     fn put_image(&self, name: &ImageName, image: &ResolvedImage) -> Result<(), SinkError> {
         self.sink.put_image(name, image)
+    }
+}
+
+impl InterruptibleSink<'_> {
+    fn watched(&self, writer: Box<dyn BlobWriter>) -> Box<dyn BlobWriter> {
+        Box::new(InterruptibleWriter { writer, interrupt: self.interrupt.clone() })
     }
 }
 

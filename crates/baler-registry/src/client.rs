@@ -4,13 +4,18 @@
 //! with them at once.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use baler_image::Repository;
 
 use crate::challenge::{Challenge, parse_challenges};
 use crate::credentials::{Credentials, Origin};
 use crate::error::{RegistryError, TlsFault};
+use crate::event::Event;
+use crate::gate::Gate;
 use crate::location::Location;
-use crate::repository::{Repository, is_loopback, is_plain_http_host};
+use crate::plain_http::{is_loopback, is_plain_http_host};
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::token::{Token, TokenRequest};
@@ -35,13 +40,30 @@ pub struct Client {
 }
 
 /// What is known of a registry.
-#[derive(Default)]
 struct Registry {
+    gate: Arc<Gate>,
     /// Whether it speaks TLS, once it has answered.
     is_secure: Mutex<Option<bool>>,
     challenge: Mutex<Option<Challenge>>,
     /// By scopes. Held while one is fetched, so that many threads ask for it once.
     tokens: Mutex<BTreeMap<Vec<String>, Token>>,
+    /// By repository, so that a helper is asked once.
+    credentials: Mutex<BTreeMap<String, (Credentials, Option<Origin>)>>,
+    /// A mirror that could not be reached.
+    is_left_out: AtomicBool,
+}
+
+impl Registry {
+    fn new(requests_at_once: usize) -> Arc<Self> {
+        Arc::new(Self {
+            gate: Gate::new(requests_at_once),
+            is_secure: Mutex::default(),
+            challenge: Mutex::default(),
+            tokens: Mutex::default(),
+            credentials: Mutex::default(),
+            is_left_out: AtomicBool::new(false),
+        })
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -74,10 +96,30 @@ impl Client {
                 Err(error) if error.is_passing() => error,
                 result => return result,
             };
-            let Some(pause) = self.settings.retries.pause(tried, error.retry_after()) else { return Err(error) };
-            std::thread::sleep(pause);
+            self.wait_after(error, tried)?;
             tried += 1;
         }
+    }
+
+    /// Waits before the next try, or gives the error back where it was the last one, or a registry asks for more time than
+    /// anybody has.
+    pub(crate) fn wait_after(&self, error: RegistryError, tried: u32) -> Result<RegistryError, RegistryError> {
+        let retries = &self.settings.retries;
+        let Some(pause) = retries.pause(tried, error.retry_after()) else {
+            let is_tried_again = tried > 1;
+            return Err(if is_tried_again {
+                RegistryError::GaveUp { tries: tried, source: error.into() }
+            } else {
+                error
+            });
+        };
+        self.tell(&Event::Retrying { error: &error, tried, tries: retries.tries, pause });
+        std::thread::sleep(pause);
+        Ok(error)
+    }
+
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        self.settings.listener.tell(event);
     }
 
     /// Asks once, logging in where that is wanted. An answer without success is an error.
@@ -90,11 +132,24 @@ impl Client {
     ) -> Result<Answer, RegistryError> {
         let registry = self.registry(repository.registry());
         let request = Asking { client: self, registry: &registry, repository, access };
-        request.perform(at, ask)
+        let permit = registry.gate.enter();
+        let mut answer = request.perform(at, ask)?;
+        answer.permit = Some(permit);
+        Ok(answer)
+    }
+
+    /// Does not ask a mirror again.
+    pub(crate) fn leave_out(&self, host: &str) {
+        self.registry(host).is_left_out.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_left_out(&self, host: &str) -> bool {
+        self.registry(host).is_left_out.load(Ordering::Relaxed)
     }
 
     fn registry(&self, host: &str) -> Arc<Registry> {
-        Arc::clone(lock(&self.registries).entry(host.to_owned()).or_default())
+        let new = || Registry::new(self.settings.requests_at_once);
+        Arc::clone(lock(&self.registries).entry(host.to_owned()).or_insert_with(new))
     }
 
     fn is_insecure(&self, host: &str) -> bool {
@@ -123,8 +178,11 @@ impl Asking<'_> {
         let Some(challenge) = challenges.iter().find(is_bearer).or(challenges.first()) else {
             return Self::checked(answer, None);
         };
-        *lock(&self.registry.challenge) = Some(challenge.clone());
+        let is_new = lock(&self.registry.challenge).replace(challenge.clone()).is_none();
         let (again, origin) = self.authorization(authorization.as_ref())?;
+        if is_new {
+            self.client.tell(&Event::LoggingIn { registry: self.repository.registry(), origin: origin.as_ref() });
+        }
         if again.is_none() || (again == authorization && matches!(challenge, Challenge::Basic)) {
             return Self::checked(answer, origin);
         }
@@ -178,7 +236,7 @@ impl Asking<'_> {
             RegistryError::Refused { url, status, codes, .. } => {
                 RegistryError::Refused { url, status, codes, origin: origin.clone() }
             }
-            other => other,
+            other => RegistryError::Token { registry: self.repository.registry().to_owned(), source: other.into() },
         })?;
         let authorization = token.authorization.clone();
         tokens.insert(scopes, token);
@@ -186,9 +244,15 @@ impl Asking<'_> {
     }
 
     fn credentials(&self) -> Result<(Credentials, Option<Origin>), RegistryError> {
+        let mut known = lock(&self.registry.credentials);
+        if let Some(found) = known.get(self.repository.path()) {
+            return Ok(found.clone());
+        }
         let registry = || self.repository.registry().to_owned();
         let found = self.client.settings.keychain.credentials(self.repository);
-        found.map_err(|source| RegistryError::Credentials { registry: registry(), source })
+        let found = found.map_err(|source| RegistryError::Credentials { registry: registry(), source })?;
+        known.insert(self.repository.path().to_owned(), found.clone());
+        Ok(found)
     }
 
     fn scopes(&self) -> Vec<String> {

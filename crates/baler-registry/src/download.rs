@@ -3,24 +3,30 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use baler_image::{Algorithm, Descriptor, Digest, Place, SourceError};
+use baler_image::{Algorithm, Descriptor, Digest, Place, Repository, SourceError};
 use sha2::{Digest as _, Sha256, Sha512};
 use ureq::BodyReader;
 use ureq::http::Method;
 
 use crate::client::{Access, At, Client};
 use crate::error::RegistryError;
+use crate::gate::Permit;
 use crate::range::content_range_start;
-use crate::repository::Repository;
-use crate::source::mirrors;
+use crate::source::at_each;
 use crate::transport::{Ask, broken};
+
+/// An answer's body, and the place at the registry that it takes.
+struct Body {
+    reader: BodyReader<'static>,
+    _permit: Option<Permit>,
+}
 
 /// A blob that is read.
 pub(crate) struct Download {
     client: Arc<Client>,
     repository: Repository,
     descriptor: Descriptor,
-    body: BodyReader<'static>,
+    body: Body,
     position: u64,
     hasher: Hasher,
     /// Tries since the last byte came.
@@ -89,10 +95,14 @@ impl Download {
     /// Goes on where the connection ended, after a pause.
     fn resume(&mut self, error: Option<RegistryError>) -> Result<(), SourceError> {
         self.tried += 1;
-        let Some(pause) = self.client.settings().retries.pause(self.tried, None) else {
-            return Err(self.truncated(error));
+        let ended = || RegistryError::Truncated {
+            url: self.repository.to_string(),
+            received: self.position,
+            expected: self.descriptor.size,
         };
-        std::thread::sleep(pause);
+        if let Err(error) = self.client.wait_after(error.unwrap_or_else(ended), self.tried) {
+            return Err(self.truncated(error));
+        }
         let reopened = open_anywhere(&self.client, &self.repository, &self.descriptor, self.position);
         match reopened {
             Ok(body) => {
@@ -108,13 +118,13 @@ impl Download {
         Place::Registry(self.repository.registry().to_owned())
     }
 
-    fn truncated(&self, error: Option<RegistryError>) -> SourceError {
+    fn truncated(&self, error: RegistryError) -> SourceError {
         SourceError::Truncated {
             place: self.place(),
             digest: self.descriptor.digest.clone(),
             received: self.position,
             size: self.descriptor.size,
-            source: error.map(|error| Box::new(error) as _),
+            source: Some(Box::new(error)),
         }
     }
 
@@ -123,12 +133,12 @@ impl Download {
         self.is_finished = true;
         let (place, digest, size) = (self.place(), self.descriptor.digest.clone(), self.descriptor.size);
         // A connection that breaks after the last byte has done its work; reading on frees it for others.
-        if matches!(self.body.read(&mut [0]), Ok(1..)) {
+        if matches!(self.body.reader.read(&mut [0]), Ok(1..)) {
             return Err(SourceError::WrongSize { place, digest, size, found: size + 1 });
         }
         let empty = Hasher::of(digest.algorithm());
         let found = std::mem::replace(&mut self.hasher, empty).finish();
-        if found == digest { Ok(()) } else { Err(SourceError::Corrupt { place, digest, found }) }
+        if found == digest { Ok(()) } else { Err(SourceError::Corrupt { place, digest, found, tries: 1 }) }
     }
 }
 
@@ -144,7 +154,7 @@ impl Read for Download {
                 return Ok(0);
             }
             let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-            match self.body.read(&mut buffer[..most]) {
+            match self.body.reader.read(&mut buffer[..most]) {
                 Ok(0) => self.resume(None).map_err(io::Error::other)?,
                 Ok(count) => {
                     self.hasher.update(&buffer[..count]);
@@ -166,21 +176,11 @@ fn open_anywhere(
     repository: &Repository,
     blob: &Descriptor,
     position: u64,
-) -> Result<BodyReader<'static>, RegistryError> {
-    for mirror in mirrors(client, repository) {
-        if let Ok(body) = open(client, &mirror, blob, position) {
-            return Ok(body);
-        }
-    }
-    open(client, repository, blob, position)
+) -> Result<Body, RegistryError> {
+    at_each(client, repository, |at| open(client, at, blob, position))
 }
 
-fn open(
-    client: &Client,
-    at: &Repository,
-    blob: &Descriptor,
-    position: u64,
-) -> Result<BodyReader<'static>, RegistryError> {
+fn open(client: &Client, at: &Repository, blob: &Descriptor, position: u64) -> Result<Body, RegistryError> {
     let mut ask = Ask::new(Method::GET);
     if position > 0 {
         ask = ask.header("range", format!("bytes={position}-"));
@@ -191,11 +191,11 @@ fn open(
     if is_partial && answer.header("content-range").and_then(content_range_start) != Some(position) {
         return Err(RegistryError::Protocol { url, reason: "it sent another range than was asked for" });
     }
-    let mut body = answer.body.into_reader();
+    let mut body = Body { reader: answer.body.into_reader(), _permit: answer.permit };
     if position > 0 && !is_partial {
         // Not every registry knows ranges: then what is here already is read again and passed over.
-        let passed =
-            io::copy(&mut body.by_ref().take(position), &mut io::sink()).map_err(|error| broken(url.clone(), error))?;
+        let passed = io::copy(&mut body.reader.by_ref().take(position), &mut io::sink())
+            .map_err(|error| broken(url.clone(), error))?;
         if passed < position {
             return Err(RegistryError::Truncated { url, received: passed, expected: position });
         }

@@ -1,9 +1,10 @@
 //! Why a registry did not do what it was asked for.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use baler_image::{Place, SinkError, SourceError};
+use baler_image::{Digest, Place, SinkError, SourceError};
 use serde::Deserialize;
 
 use crate::credentials::Origin;
@@ -22,13 +23,17 @@ pub enum RegistryError {
     #[error("{url}: too many requests")]
     RateLimited { url: String, retry_after: Option<Duration> },
     #[error("{url} answered with status {status}{}", listed(codes))]
-    Status { url: String, status: u16, codes: Vec<ErrorCode> },
+    Status { url: String, status: u16, codes: Vec<ErrorCode>, retry_after: Option<Duration> },
     #[error("host of {url} not found")]
     HostNotFound { url: String },
     #[error("could not connect to {url}")]
     Connect { url: String, source: io::Error },
     #[error("no secure connection to {url}: {fault}")]
     Tls { url: String, fault: TlsFault },
+    #[error("the proxy did not connect to {url}")]
+    Proxy { url: String },
+    #[error("could not use the certificates in {}", path.display())]
+    Certificates { path: PathBuf, source: io::Error },
     #[error("{url} did not answer in time")]
     TimedOut { url: String },
     #[error("the connection to {url} broke")]
@@ -38,7 +43,16 @@ pub enum RegistryError {
     #[error("{url} ended after {received} of {expected} bytes")]
     Truncated { url: String, received: u64, expected: u64 },
     #[error("{url} sent bytes with the digest {found} instead of {expected}")]
-    WrongDigest { url: String, expected: String, found: String },
+    WrongDigest { url: String, expected: Digest, found: Digest },
+    /// A captive portal, or a proxy that speaks for a registry.
+    #[error("{url} did not answer with a JSON document")]
+    NotADocument { url: String },
+    /// All tries failed; `source` is why the last did.
+    #[error("gave up after {tries} tries")]
+    GaveUp { tries: u32, source: Box<Self> },
+    /// The registry wants a token, and the server that it names gave none.
+    #[error("could not get a token for {registry}")]
+    Token { registry: String, source: Box<Self> },
     #[error("{url} did not answer by the rules of the protocol: {reason}")]
     Protocol { url: String, reason: &'static str },
     #[error("{url} leads nowhere")]
@@ -102,6 +116,7 @@ impl RegistryError {
             | Self::TimedOut { .. }
             | Self::Broken { .. }
             | Self::Truncated { .. }
+            | Self::NotADocument { .. }
             | Self::WrongDigest { .. } => true,
             Self::Status { status, .. } => crate::retry::is_passing(*status),
             Self::NotFound { .. }
@@ -113,21 +128,53 @@ impl RegistryError {
             | Self::Redirect { .. }
             | Self::Unprotected { .. }
             | Self::Credentials { .. }
+            | Self::GaveUp { .. }
+            | Self::Token { .. }
+            | Self::Proxy { .. }
+            | Self::Certificates { .. }
             | Self::Settings { .. } => false,
         }
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        if let Self::RateLimited { retry_after, .. } = self { *retry_after } else { None }
+        match self {
+            Self::RateLimited { retry_after, .. } | Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether there is nobody to talk to.
+    pub(crate) fn is_out_of_reach(&self) -> bool {
+        matches!(
+            self.root(),
+            Self::HostNotFound { .. } | Self::Connect { .. } | Self::Tls { .. } | Self::TimedOut { .. }
+        )
+    }
+
+    /// The error itself, and how often it was tried.
+    pub(crate) fn at_last(self) -> (Self, u32) {
+        match self {
+            Self::GaveUp { tries, source } => (*source, tries),
+            error => (error, 1),
+        }
+    }
+
+    /// The error that says what happened: without the words on tries and tokens around it.
+    pub fn root(&self) -> &Self {
+        match self {
+            Self::GaveUp { source, .. } | Self::Token { source, .. } => source.root(),
+            error => error,
+        }
     }
 
     fn group(&self) -> Group {
-        match self {
+        match self.root() {
             Self::Refused { .. } | Self::Unprotected { .. } | Self::Credentials { .. } => Group::Refused,
             Self::RateLimited { retry_after, .. } => Group::RateLimited(*retry_after),
             Self::HostNotFound { .. }
             | Self::Connect { .. }
             | Self::Tls { .. }
+            | Self::Proxy { .. }
             | Self::TimedOut { .. }
             | Self::Broken { .. } => Group::Unreachable,
             Self::NotFound { .. }
@@ -135,8 +182,12 @@ impl RegistryError {
             | Self::TooLarge { .. }
             | Self::Truncated { .. }
             | Self::WrongDigest { .. }
+            | Self::NotADocument { .. }
+            | Self::GaveUp { .. }
+            | Self::Token { .. }
             | Self::Protocol { .. }
             | Self::Redirect { .. }
+            | Self::Certificates { .. }
             | Self::Settings { .. } => Group::Failed,
         }
     }

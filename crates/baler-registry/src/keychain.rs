@@ -6,10 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use baler_image::Repository;
+
 use crate::credentials::{Credentials, InvalidAuthorization, Origin};
 use crate::docker_config::{DockerConfig, InvalidDockerConfig, normalised};
 use crate::helper::{Helper, HelperError};
-use crate::repository::Repository;
 
 const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
 

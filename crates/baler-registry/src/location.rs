@@ -94,6 +94,24 @@ impl Location {
         self.target.split('?').next().unwrap_or_default()
     }
 
+    /// Host, and port where one was given.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The host alone, and the port that it is asked at.
+    pub(crate) fn host_and_port(&self) -> (&str, u16) {
+        let host_end = self.authority.rfind(']').unwrap_or(0);
+        let default = if self.is_secure { 443 } else { 80 };
+        match self.authority[host_end..].rfind(':') {
+            Some(colon) => {
+                let (host, port) = self.authority.split_at(host_end + colon);
+                (host, port[1..].parse().unwrap_or(default))
+            }
+            None => (&self.authority, default),
+        }
+    }
+
     fn authority_with_port(&self) -> String {
         let host_end = self.authority.rfind(']').unwrap_or(0);
         let default = if self.is_secure { 443 } else { 80 };

@@ -1,7 +1,9 @@
 //! What the client is told by its caller: it asks neither the environment nor files of the user.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::event::Listener;
 use crate::keychain::Keychain;
 use crate::retry::RetryPolicy;
 
@@ -13,6 +15,8 @@ pub struct Settings {
     pub keychain: Keychain,
     /// The authorities that are trusted, as PEM: the host's bundle, or what `SSL_CERT_FILE` names.
     pub authorities: Vec<u8>,
+    /// Directories such as `/etc/docker/certs.d`: what they have for a host is added for that one.
+    pub certificate_directories: Vec<PathBuf>,
     pub proxies: Proxies,
     /// Registries whose certificates are not verified, and which may do without TLS.
     pub insecure_registries: Vec<String>,
@@ -23,6 +27,9 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Without a byte sent or received.
     pub stall_timeout: Duration,
+    /// How many requests one registry gets at the same time.
+    pub requests_at_once: usize,
+    pub listener: Listener,
 }
 
 impl Default for Settings {
@@ -31,12 +38,15 @@ impl Default for Settings {
             user_agent: "baler".to_owned(),
             keychain: Keychain::anonymous(),
             authorities: Vec::new(),
+            certificate_directories: Vec::new(),
             proxies: Proxies::default(),
             insecure_registries: Vec::new(),
             mirrors: Vec::new(),
             retries: RetryPolicy::default(),
             connect_timeout: Duration::from_secs(15),
             stall_timeout: Duration::from_mins(1),
+            requests_at_once: 8,
+            listener: Listener::default(),
         }
     }
 }

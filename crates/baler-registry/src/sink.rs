@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use baler_image::{BlobWriter, Descriptor, Digest, ImageName, Place, Sink, SinkError};
+use baler_image::{BlobWriter, Descriptor, Digest, ImageName, Mounted, Place, Repository, Sink, SinkError};
 use ureq::http::Method;
 
 use crate::client::{Access, At, Client};
 use crate::error::RegistryError;
-use crate::repository::Repository;
 use crate::transport::{Ask, Content};
 use crate::upload::{self, Upload};
 
@@ -15,16 +14,6 @@ use crate::upload::{self, Upload};
 pub struct RegistrySink {
     client: Arc<Client>,
     repository: Repository,
-}
-
-/// What became of the wish to have a blob of another repository.
-pub enum Mounted {
-    /// It is there.
-    Done,
-    /// The registry began an upload instead: write the blob to it.
-    Upload(Box<dyn BlobWriter>),
-    /// It would not; begin the blob as usual.
-    No,
 }
 
 impl RegistrySink {
@@ -46,9 +35,31 @@ impl RegistrySink {
         Ok(())
     }
 
+    fn upload(&self, begun: Option<upload::Begun>) -> Upload {
+        Upload::new(Arc::clone(&self.client), self.repository.clone(), begun)
+    }
+
+    fn failed(&self, error: RegistryError) -> SinkError {
+        error.into_sink_error(self.place())
+    }
+}
+
+impl Sink for RegistrySink {
+    fn place(&self) -> Place {
+        Place::Registry(self.repository.registry().to_owned())
+    }
+
+    fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
+        upload::has_blob(&self.client, &self.repository, digest).map_err(|error| self.failed(error))
+    }
+
+    fn repository(&self) -> Option<Repository> {
+        Some(self.repository.clone())
+    }
+
     /// Takes a blob over from another repository of the same registry, without sending it. That a registry does not do
     /// so, for whatever reason, is no error.
-    pub fn mount_blob(&self, digest: &Digest, from: &Repository) -> Result<Mounted, SinkError> {
+    fn mount_blob(&self, digest: &Digest, from: &Repository) -> Result<Mounted, SinkError> {
         if from.registry() != self.repository.registry() || from == &self.repository {
             return Ok(Mounted::No);
         }
@@ -70,24 +81,6 @@ impl RegistrySink {
             }
             _ => Ok(Mounted::No),
         }
-    }
-
-    fn upload(&self, begun: Option<upload::Begun>) -> Upload {
-        Upload::new(Arc::clone(&self.client), self.repository.clone(), begun)
-    }
-
-    fn failed(&self, error: RegistryError) -> SinkError {
-        error.into_sink_error(self.place())
-    }
-}
-
-impl Sink for RegistrySink {
-    fn place(&self) -> Place {
-        Place::Registry(self.repository.registry().to_owned())
-    }
-
-    fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
-        upload::has_blob(&self.client, &self.repository, digest).map_err(|error| self.failed(error))
     }
 
     fn begin_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError> {

@@ -6,13 +6,13 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use baler_image::{Descriptor, Digest, Found, ImageName, Place, Source, SourceError, media_type};
+use baler_image::{Descriptor, Digest, Found, ImageName, Place, Repository, Source, SourceError, media_type};
 use ureq::http::Method;
 
 use crate::client::{Access, At, Client};
 use crate::download::Download;
 use crate::error::RegistryError;
-use crate::repository::Repository;
+use crate::event::Event;
 use crate::transport::Ask;
 
 /// Manifests and indexes that are longer are none.
@@ -49,13 +49,23 @@ impl RegistrySource {
         let answer = self.client.ask(at, Access::Pull, At::Path(&path), &ask)?;
         let media_type = answer.header("content-type").unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
-        Ok((answer.bytes(MAXIMUM_MANIFEST)?, media_type))
+        let (url, stated) =
+            (answer.location.to_string(), answer.header("docker-content-digest").map(str::parse::<Digest>));
+        let bytes = answer.bytes(MAXIMUM_MANIFEST)?;
+        // The digest of a tag is known from this header alone; some registries leave it out.
+        if let Some(Ok(stated)) = stated {
+            verify(&url, &stated, &bytes)?;
+        }
+        if serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_err() {
+            return Err(RegistryError::NotADocument { url });
+        }
+        Ok((bytes, media_type))
     }
 
     fn verified_manifest(&self, at: &Repository, digest: &Digest) -> Result<(Vec<u8>, String), RegistryError> {
         self.client.retried(|| {
             let (bytes, media_type) = self.manifest(at, &digest.to_string())?;
-            verify(at, digest, &bytes)?;
+            verify(&at.to_string(), digest, &bytes)?;
             Ok((bytes, media_type))
         })
     }
@@ -65,24 +75,42 @@ impl RegistrySource {
         self.client.retried(|| {
             let answer = self.client.ask(at, Access::Pull, At::Path(&path), &Ask::new(Method::GET))?;
             let bytes = answer.bytes(descriptor.size.min(MAXIMUM_DOCUMENT))?;
-            verify(at, &descriptor.digest, &bytes)?;
+            let (received, expected) = (bytes.len() as u64, descriptor.size);
+            if received < expected {
+                return Err(RegistryError::Truncated { url: at.to_string(), received, expected });
+            }
+            verify(&at.to_string(), &descriptor.digest, &bytes)?;
             Ok(bytes)
         })
     }
 
-    /// Asks the mirrors, then the registry itself. The last word is the registry's own.
     fn at_each<T>(&self, read: impl Fn(&Repository) -> Result<T, RegistryError>) -> Result<T, RegistryError> {
-        for mirror in mirrors(&self.client, &self.repository) {
-            if let Ok(found) = read(&mirror) {
-                return Ok(found);
-            }
-        }
-        read(&self.repository)
+        at_each(&self.client, &self.repository, read)
     }
 }
 
+/// Asks the mirrors, then the registry itself. The last word is the registry's own.
+pub(crate) fn at_each<T>(
+    client: &Client,
+    repository: &Repository,
+    read: impl Fn(&Repository) -> Result<T, RegistryError>,
+) -> Result<T, RegistryError> {
+    for mirror in mirrors(client, repository) {
+        match read(&mirror) {
+            Ok(found) => return Ok(found),
+            Err(error) => {
+                client.tell(&Event::MirrorFailed { mirror: &mirror, wanted: repository, error: &error });
+                if error.is_out_of_reach() {
+                    client.leave_out(mirror.registry());
+                }
+            }
+        }
+    }
+    read(repository)
+}
+
 /// The repositories that are asked before this one.
-pub(crate) fn mirrors(client: &Client, repository: &Repository) -> Vec<Repository> {
+fn mirrors(client: &Client, repository: &Repository) -> Vec<Repository> {
     let stands_for =
         |registry: &str| registry == "*" || Repository::new(registry, "").registry() == repository.registry();
     let fitting = client.settings().mirrors.iter().filter(|mirror| stands_for(&mirror.registry));
@@ -92,21 +120,24 @@ pub(crate) fn mirrors(client: &Client, repository: &Repository) -> Vec<Repositor
         let separator = if prefix.is_empty() { "" } else { "/" };
         Repository::new(host, &format!("{prefix}{separator}{}", repository.path()))
     };
-    fitting.map(at_mirror).collect()
+    fitting.map(at_mirror).filter(|mirror| !client.is_left_out(mirror.registry())).collect()
 }
 
-fn verify(at: &Repository, digest: &Digest, bytes: &[u8]) -> Result<(), RegistryError> {
+fn verify(url: &str, digest: &Digest, bytes: &[u8]) -> Result<(), RegistryError> {
     let found = crate::download::digest_like(digest, bytes);
     if found == *digest {
         return Ok(());
     }
-    let (expected, found) = (digest.to_string(), found.to_string());
-    Err(RegistryError::WrongDigest { url: at.to_string(), expected, found })
+    Err(RegistryError::WrongDigest { url: url.to_owned(), expected: digest.clone(), found })
 }
 
 impl Source for RegistrySource {
     fn place(&self) -> Place {
         Place::Registry(self.repository.registry().to_owned())
+    }
+
+    fn repository(&self) -> Option<Repository> {
+        Some(self.repository.clone())
     }
 
     fn find(&self, name: &ImageName) -> Result<Option<Found>, SourceError> {
@@ -125,8 +156,7 @@ impl Source for RegistrySource {
         match found {
             Ok(((bytes, media_type), digest)) => Ok(Some(Found { media_type, digest, bytes })),
             Err(RegistryError::NotFound { .. }) => Ok(None),
-            Err(RegistryError::WrongDigest { expected, found, .. }) => Err(self.corrupt(&expected, &found)),
-            Err(error) => Err(self.failed(error)),
+            Err(error) => Err(self.unread(error)),
         }
     }
 
@@ -147,15 +177,7 @@ impl Source for RegistrySource {
         };
         let bytes = self.at_each(read).map_err(|error| match error {
             RegistryError::NotFound { .. } => SourceError::AbsentBlob { place: self.place(), digest: digest.clone() },
-            RegistryError::WrongDigest { expected, found, .. } => self.corrupt(&expected, &found),
-            RegistryError::Truncated { received, expected, .. } => SourceError::Truncated {
-                place: self.place(),
-                digest: digest.clone(),
-                received,
-                size: expected,
-                source: None,
-            },
-            error => self.failed(error),
+            error => self.unread(error),
         })?;
         if bytes.len() as u64 != descriptor.size {
             let (place, digest) = (self.place(), digest.clone());
@@ -171,11 +193,14 @@ impl Source for RegistrySource {
 }
 
 impl RegistrySource {
-    fn corrupt(&self, expected: &str, found: &str) -> SourceError {
-        let place = self.place();
-        match (expected.parse(), found.parse()) {
-            (Ok(digest), Ok(found)) => SourceError::Corrupt { place, digest, found },
-            (Err(source), _) | (_, Err(source)) => SourceError::Failed { place, source: Box::new(source) },
+    /// A damaged answer is an error of its own.
+    fn unread(&self, error: RegistryError) -> SourceError {
+        match error.at_last() {
+            (RegistryError::WrongDigest { expected, found, .. }, tries) => {
+                SourceError::Corrupt { place: self.place(), digest: expected, found, tries }
+            }
+            (error, 1) => self.failed(error),
+            (error, tries) => self.failed(RegistryError::GaveUp { tries, source: error.into() }),
         }
     }
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use rustls::{CertificateError, InvalidMessage};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::tls::{Certificate, ClientCert, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use crate::error::{RegistryError, TlsFault};
 
 /// The authorities of a bundle. What else stands in it is passed over; a bundle that breaks off is an error.
-pub(crate) fn authorities(pem: &[u8]) -> Result<RootCerts, RegistryError> {
+pub(crate) fn authorities(pem: &[u8]) -> Result<Vec<Certificate<'static>>, RegistryError> {
     let mut certificates = Vec::new();
     for item in parse_pem(pem) {
         match item {
@@ -17,14 +17,19 @@ pub(crate) fn authorities(pem: &[u8]) -> Result<RootCerts, RegistryError> {
             Err(_) => return Err(RegistryError::Settings { reason: "the bundle of authorities is not PEM" }),
         }
     }
-    Ok(RootCerts::Specific(Arc::new(certificates)))
+    Ok(certificates)
 }
 
-pub(crate) fn config(authorities: RootCerts, is_verified: bool) -> TlsConfig {
+pub(crate) fn config(
+    authorities: Vec<Certificate<'static>>,
+    client: Option<ClientCert>,
+    is_verified: bool,
+) -> TlsConfig {
     TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .root_certs(authorities)
+        .root_certs(RootCerts::Specific(Arc::new(authorities)))
+        .client_cert(client)
         .disable_verification(!is_verified)
         .build()
 }

@@ -2,14 +2,24 @@
 //!
 //! Authorisation goes to the server that it is meant for; a redirect to another loses it.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, Method, Request};
+use ureq::tls::Certificate;
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy};
 
 use crate::error::{RegistryError, TlsFault, error_codes};
+use crate::gate::Permit;
+use crate::host_certificates::HostCertificates;
+use crate::http_date;
 use crate::location::Location;
+use crate::no_proxy::is_excepted;
+use crate::resolver::SystemResolver;
 use crate::secret::Secret;
 use crate::settings::{Proxies, Settings};
 use crate::tls;
@@ -52,6 +62,8 @@ pub(crate) struct Answer {
     pub(crate) body: Body,
     /// Where it came from, after redirects.
     pub(crate) location: Location,
+    /// The place at the registry, held as long as the body is read.
+    pub(crate) permit: Option<Permit>,
 }
 
 impl Answer {
@@ -86,7 +98,7 @@ impl Answer {
     /// The error that a status without success is.
     pub(crate) fn into_error(self) -> RegistryError {
         let (url, status) = (self.location.to_string(), self.status);
-        let retry_after = self.header("retry-after").and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        let retry_after = retry_after(self.header("retry-after"), self.header("date"));
         let mut body = Vec::new();
         // What of the body could be read tells the codes; the status tells the rest.
         let _ = self.body.into_reader().take(ERROR_BODY).read_to_end(&mut body);
@@ -95,48 +107,88 @@ impl Answer {
             404 => RegistryError::NotFound { url, codes },
             401 | 403 => RegistryError::Refused { url, status, codes, origin: None },
             429 => RegistryError::RateLimited { url, retry_after },
-            _ => RegistryError::Status { url, status, codes },
+            _ => RegistryError::Status { url, status, codes, retry_after },
         }
     }
 }
 
-/// Connections: to servers that are verified, and to those that are not.
-pub(crate) struct Transport {
-    verified: Agents,
-    unverified: Agents,
+/// How long a server wants to be left alone: seconds, or a date (RFC 9110, section 10.2.3). A date is compared with the
+/// server's own clock, since it may differ from ours.
+fn retry_after(value: Option<&str>, now: Option<&str>) -> Option<Duration> {
+    let value = value?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let seconds = http_date::seconds(value)?.saturating_sub(http_date::seconds(now?.trim())?);
+    Some(Duration::from_secs(seconds))
 }
 
-/// A proxy is one of the scheme that it stands for.
-struct Agents {
-    plain: Agent,
-    secure: Agent,
+/// Connections, kept by server.
+pub(crate) struct Transport {
+    settings: Connecting,
+    agents: Mutex<BTreeMap<AgentKey, Agent>>,
+}
+
+/// What connections of one kind have in common: TLS or not, host and port, whether the certificate is verified.
+type AgentKey = (bool, String, bool);
+
+struct Connecting {
+    authorities: Vec<Certificate<'static>>,
+    certificate_directories: Vec<PathBuf>,
+    proxies: Proxies,
+    user_agent: String,
+    connect_timeout: Duration,
+    stall_timeout: Duration,
+}
+
+impl Connecting {
+    fn agent(&self, at: &Location, is_verified: bool) -> Result<Agent, RegistryError> {
+        let host = HostCertificates::read(&self.certificate_directories, at.authority())?;
+        let roots = self.authorities.iter().cloned().chain(host.authorities).collect();
+        let proxy = if at.is_secure() { &self.proxies.https } else { &self.proxies.http };
+        let (name, port) = at.host_and_port();
+        let proxy = proxy.as_ref().filter(|_| !is_excepted(self.proxies.except.as_deref(), name, port));
+        let config = Agent::config_builder()
+            .tls_config(tls::config(roots, host.client, is_verified))
+            .proxy(proxy.map(through).transpose()?)
+            .user_agent(self.user_agent.as_str())
+            .accept_encoding("")
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_connect(Some(self.connect_timeout))
+            .timeout_recv_response(Some(self.stall_timeout * 2))
+            .timeout_per_read(Some(self.stall_timeout))
+            .timeout_per_write(Some(self.stall_timeout))
+            .build();
+        Ok(Agent::with_parts(config, DefaultConnector::default(), SystemResolver))
+    }
 }
 
 impl Transport {
     pub(crate) fn new(settings: &Settings) -> Result<Self, RegistryError> {
-        let roots = tls::authorities(&settings.authorities)?;
-        let agents = |is_verified| {
-            let agent = |proxy: Option<&Secret>| -> Result<Agent, RegistryError> {
-                let config = Agent::config_builder()
-                    .tls_config(tls::config(roots.clone(), is_verified))
-                    .proxy(proxy.map(|proxy| through(proxy, &settings.proxies)).transpose()?)
-                    .user_agent(settings.user_agent.as_str())
-                    .accept_encoding("")
-                    .http_status_as_error(false)
-                    .max_redirects(0)
-                    .timeout_connect(Some(settings.connect_timeout))
-                    .timeout_recv_response(Some(settings.stall_timeout * 2))
-                    .timeout_per_read(Some(settings.stall_timeout))
-                    .timeout_per_write(Some(settings.stall_timeout));
-                Ok(config.build().into())
-            };
-            let proxies = &settings.proxies;
-            Ok::<_, RegistryError>(Agents {
-                plain: agent(proxies.http.as_ref())?,
-                secure: agent(proxies.https.as_ref())?,
-            })
+        let settings = Connecting {
+            authorities: tls::authorities(&settings.authorities)?,
+            certificate_directories: settings.certificate_directories.clone(),
+            proxies: settings.proxies.clone(),
+            user_agent: settings.user_agent.clone(),
+            connect_timeout: settings.connect_timeout,
+            stall_timeout: settings.stall_timeout,
         };
-        Ok(Self { verified: agents(true)?, unverified: agents(false)? })
+        for proxy in [&settings.proxies.http, &settings.proxies.https].into_iter().flatten() {
+            through(proxy)?;
+        }
+        Ok(Self { settings, agents: Mutex::default() })
+    }
+
+    fn agent(&self, at: &Location, is_verified: bool) -> Result<Agent, RegistryError> {
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (at.is_secure(), at.authority().to_owned(), is_verified);
+        if let Some(agent) = agents.get(&key) {
+            return Ok(agent.clone());
+        }
+        let agent = self.settings.agent(at, is_verified)?;
+        agents.insert(key, agent.clone());
+        Ok(agent)
     }
 
     /// Asks, and follows redirects. `authorization` is for the server of `location` alone.
@@ -144,8 +196,8 @@ impl Transport {
         let mut at = location.clone();
         for _ in 0..=MAXIMUM_REDIRECTS {
             let is_home = at.is_same_server(location);
-            let agents = if is_home && !route.is_verified { &self.unverified } else { &self.verified };
-            let answer = agents.once(&at, ask, route.authorization.filter(|_| is_home))?;
+            let agent = self.agent(&at, route.is_verified || !is_home)?;
+            let answer = once(&agent, &at, ask, route.authorization.filter(|_| is_home))?;
             if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
                 return Ok(answer);
             }
@@ -167,46 +219,30 @@ pub(crate) struct Route<'a> {
     pub(crate) is_verified: bool,
 }
 
-impl Agents {
-    fn once(&self, at: &Location, ask: &Ask<'_>, authorization: Option<&Secret>) -> Result<Answer, RegistryError> {
-        let mut request = Request::builder().method(ask.method.clone()).uri(at.reveal());
-        for (name, value) in &ask.headers {
-            request = request.header(*name, value);
-        }
-        if let Some(authorization) = authorization {
-            request = request.header("authorization", authorization.reveal());
-        }
-        let agent = if at.is_secure() { &self.secure } else { &self.plain };
-        let invalid = |_| RegistryError::Protocol { url: at.to_string(), reason: "the request cannot be written" };
-        let result = if matches!(ask.method, Method::POST | Method::PUT | Method::PATCH) {
-            let bytes: &[u8] = match ask.content {
-                Content::Nothing => &[],
-                Content::Bytes(bytes) => bytes,
-            };
-            agent.run(request.header("content-length", bytes.len()).body(bytes).map_err(invalid)?)
-        } else {
-            agent.run(request.body(()).map_err(invalid)?)
-        };
-        let (parts, body) = result.map_err(|error| classify(at, error))?.into_parts();
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, location: at.clone() })
+fn once(agent: &Agent, at: &Location, ask: &Ask<'_>, authorization: Option<&Secret>) -> Result<Answer, RegistryError> {
+    let mut request = Request::builder().method(ask.method.clone()).uri(at.reveal());
+    for (name, value) in &ask.headers {
+        request = request.header(*name, value);
     }
+    if let Some(authorization) = authorization {
+        request = request.header("authorization", authorization.reveal());
+    }
+    let invalid = |_| RegistryError::Protocol { url: at.to_string(), reason: "the request cannot be written" };
+    let result = if matches!(ask.method, Method::POST | Method::PUT | Method::PATCH) {
+        let bytes: &[u8] = match ask.content {
+            Content::Nothing => &[],
+            Content::Bytes(bytes) => bytes,
+        };
+        agent.run(request.header("content-length", bytes.len()).body(bytes).map_err(invalid)?)
+    } else {
+        agent.run(request.body(()).map_err(invalid)?)
+    };
+    let (parts, body) = result.map_err(|error| classify(at, error))?.into_parts();
+    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, location: at.clone(), permit: None })
 }
 
-fn through(proxy: &Secret, proxies: &Proxies) -> Result<Proxy, RegistryError> {
-    let invalid = |_| RegistryError::Settings { reason: "a proxy's address cannot be read" };
-    let proxy = Proxy::new(proxy.reveal()).map_err(invalid)?;
-    let mut builder = Proxy::builder(proxy.protocol()).host(proxy.host()).port(proxy.port());
-    if let Some(username) = proxy.username() {
-        builder = builder.username(username);
-    }
-    if let Some(password) = proxy.password() {
-        builder = builder.password(password);
-    }
-    for host in proxies.except.iter().flat_map(|hosts| hosts.split(',')).map(str::trim).filter(|host| !host.is_empty())
-    {
-        builder = builder.no_proxy(host);
-    }
-    builder.build().map_err(invalid)
+fn through(proxy: &Secret) -> Result<Proxy, RegistryError> {
+    Proxy::new(proxy.reveal()).map_err(|_| RegistryError::Settings { reason: "a proxy's address cannot be read" })
 }
 
 fn classify(at: &Location, error: ureq::Error) -> RegistryError {
@@ -216,6 +252,7 @@ fn classify(at: &Location, error: ureq::Error) -> RegistryError {
         ureq::Error::Timeout(_) => RegistryError::TimedOut { url },
         ureq::Error::Rustls(error) => RegistryError::Tls { url, fault: tls::fault(&error) },
         ureq::Error::Tls(_) => RegistryError::Tls { url, fault: TlsFault::Other },
+        ureq::Error::ConnectProxyFailed(_) => RegistryError::Proxy { url },
         ureq::Error::ConnectionFailed => RegistryError::Connect { url, source: io::ErrorKind::NotConnected.into() },
         ureq::Error::Io(error) => broken(url, error),
         // A server that ends in the middle of its headers.

@@ -6,14 +6,14 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use baler_image::{BlobWriter, Digest, Place, SinkError};
+use baler_image::{BlobWriter, Digest, Place, Repository, SinkError};
 use ureq::http::Method;
 
 use crate::client::{Access, At, Client};
 use crate::error::RegistryError;
+use crate::event::Event;
 use crate::location::Location;
 use crate::range::upload_offset;
-use crate::repository::Repository;
 use crate::transport::{Answer, Ask, Content};
 
 /// Large enough that round trips do not count, small enough for several uploads at once. A registry may ask for more.
@@ -52,7 +52,16 @@ pub(crate) fn cancel(client: &Client, repository: &Repository, location: &Locati
 pub(crate) fn has_blob(client: &Client, repository: &Repository, digest: &Digest) -> Result<bool, RegistryError> {
     let path = format!("blobs/{digest}");
     let ask = Ask::new(Method::HEAD);
-    match client.retried(|| client.ask(repository, Access::Push, At::Path(&path), &ask)) {
+    let answer = client.retried(|| client.ask(repository, Access::Push, At::Path(&path), &ask));
+    let answer = match answer {
+        // Some proxies let no HEAD through: a single byte says as much.
+        Err(RegistryError::Status { status: 405 | 501, .. }) => {
+            let ask = Ask::new(Method::GET).header("range", "bytes=0-0");
+            client.retried(|| client.ask(repository, Access::Push, At::Path(&path), &ask))
+        }
+        answer => answer,
+    };
+    match answer {
         Ok(_) => Ok(true),
         Err(RegistryError::NotFound { .. }) => Ok(false),
         Err(error) => Err(error),
@@ -91,6 +100,7 @@ impl Upload {
     }
 
     fn lost(&self) -> SinkError {
+        self.client.tell(&Event::SendingAgain { repository: &self.repository, sent: self.sent });
         SinkError::LostUpload { place: Place::Registry(self.repository.registry().to_owned()), sent: self.sent }
     }
 
@@ -139,10 +149,7 @@ impl Upload {
         if !error.is_passing() && !is_out_of_step && !is_forgotten {
             return Err(self.failed(error));
         }
-        let Some(pause) = self.client.settings().retries.pause(tried, error.retry_after()) else {
-            return Err(self.failed(error));
-        };
-        std::thread::sleep(pause);
+        let error = self.client.wait_after(error, tried).map_err(|error| self.failed(error))?;
         let location = self.begun()?;
         let status =
             if is_forgotten { Err(error) } else { self.client.retried(|| self.ask(&location, &Ask::new(Method::GET))) };
@@ -189,10 +196,7 @@ impl Upload {
                 return Err(self.lost());
             }
             tried += 1;
-            let Some(pause) = self.client.settings().retries.pause(tried, error.retry_after()) else {
-                return Err(self.failed(error));
-            };
-            std::thread::sleep(pause);
+            self.client.wait_after(error, tried).map_err(|error| self.failed(error))?;
             if self.sent == 0 {
                 // All of it is still here: a new upload is simpler than to ask how much of it the old one has.
                 self.location = None;
@@ -203,6 +207,10 @@ impl Upload {
 
 impl Write for Upload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.waiting.len() >= self.chunk {
+            // The registry's answer may be that it wants longer chunks.
+            self.begun().map_err(io::Error::other)?;
+        }
         if self.waiting.len() >= self.chunk {
             self.send_chunk().map_err(io::Error::other)?;
         }

@@ -4,11 +4,9 @@
 
 mod support;
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use baler_image::{Sink as _, SinkError, Source as _, SourceError};
 use baler_registry::{Mounted, Settings};
+use support::certificates::Authority;
 use support::real::Registry;
 use support::{client, image, keychain, name, put, round_trip, settings, sink, source};
 
@@ -27,15 +25,15 @@ fn mounts_between_repositories() {
     let client = client(settings());
     let image = image(1000);
     let (from, to) = (sink(&client, &registry.address, "one"), sink(&client, &registry.address, "two"));
-    put(&from, &image.layer, &image.layer_at).unwrap();
-    assert!(matches!(to.mount_blob(&image.layer_at.digest, from.repository()).unwrap(), Mounted::Done));
-    assert!(to.has_blob(&image.layer_at.digest).unwrap());
-    let Mounted::Upload(mut writer) = to.mount_blob(&image.config_at.digest, from.repository()).unwrap() else {
+    put(&from, &image.layers[0]).unwrap();
+    assert!(matches!(to.mount_blob(&image.layers[0].0.digest, from.repository()).unwrap(), Mounted::Done));
+    assert!(to.has_blob(&image.layers[0].0.digest).unwrap());
+    let Mounted::Upload(mut writer) = to.mount_blob(&image.config.0.digest, from.repository()).unwrap() else {
         panic!("the other repository does not have it either");
     };
-    std::io::Write::write_all(&mut writer, &image.config).unwrap();
-    writer.commit(&image.config_at.digest, image.config_at.size).unwrap();
-    assert!(to.has_blob(&image.config_at.digest).unwrap());
+    std::io::Write::write_all(&mut writer, &image.config.1).unwrap();
+    writer.commit(&image.config.0.digest, image.config.0.size).unwrap();
+    assert!(to.has_blob(&image.config.0.digest).unwrap());
 }
 
 #[test]
@@ -48,44 +46,20 @@ fn parallel_uploads() {
             let sink = &sink;
             scope.spawn(move || {
                 let image = image(6_000_000 + number);
-                put(sink, &image.layer, &image.layer_at).unwrap();
-                assert!(sink.has_blob(&image.layer_at.digest).unwrap());
+                put(sink, &image.layers[0]).unwrap();
+                assert!(sink.has_blob(&image.layers[0].0.digest).unwrap());
             });
         }
     });
 }
 
-/// An authority, and a certificate of it for 127.0.0.1.
-fn certificates(directory: &Path) -> bool {
-    let openssl = |arguments: &[&str]| {
-        let mut command = Command::new("openssl");
-        command.args(arguments).current_dir(directory).stdout(Stdio::null()).stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    fs_err::write(directory.join("san"), "subjectAltName=IP:127.0.0.1\n").unwrap();
-    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-    let authority = ["-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority", "-days", "2"];
-    let request = ["-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=registry"];
-    let sign = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "san"];
-    openssl(&[&["req", "-x509"][..], &key, &authority].concat())
-        && openssl(&[&["req"][..], &key, &request].concat())
-        && openssl(&[&["x509", "-req", "-in", "request.pem", "-out", "cert.pem"][..], &sign].concat())
-}
-
 #[test]
 fn with_tls() {
-    let mut is_made = false;
-    let registry = Registry::start(|directory| {
-        is_made = certificates(directory);
-        let path = |name: &str| directory.join(name).display().to_string();
-        (format!("  tls:\n    certificate: {}\n    key: {}\n", path("cert.pem"), path("key.pem")), String::new())
-    });
-    let Some(registry) = registry else { return };
-    if !is_made {
-        println!("SKIP: needs openssl");
-        return;
-    }
-    let authorities = fs_err::read(registry.directory.path().join("ca.pem")).unwrap();
+    let Some(authority) = Authority::new() else { return };
+    let (certificate, key) = authority.sign("server", "IP:127.0.0.1", "2");
+    let http = format!("  tls:\n    certificate: {}\n    key: {}\n", certificate.display(), key.display());
+    let Some(registry) = Registry::start(|_| (http, String::new())) else { return };
+    let authorities = authority.read("ca.pem");
     round_trip(&client(Settings { authorities, ..settings() }), &registry.address, "team/app");
     let insecure = Settings { insecure_registries: vec![registry.address.clone()], ..settings() };
     round_trip(&client(insecure), &registry.address, "team/other");

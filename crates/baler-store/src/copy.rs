@@ -1,13 +1,15 @@
 //! An image from one place to another.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use baler_image::{Descriptor, Digest, ImageName, ResolvedImage, Sink, SinkError, Source, SourceError};
+use baler_image::{
+    Descriptor, Digest, ImageName, Progress, ResolvedImage, Sink, SinkError, Source, SourceError, TransferError,
+    Transferred, transfer,
+};
 
 /// So many blobs at once: enough to keep disk and hashing busy, or a network.
 const PARALLEL: usize = 4;
-const BUFFER: usize = 1 << 20;
 
 /// What happens while an image is copied; called from several threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +79,8 @@ pub(crate) fn copy_blobs(blobs: &[&Descriptor], copying: &Copying<'_>) -> Result
     let waiting = Mutex::new(waiting);
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let work = || {
-        let mut buffer = Vec::new();
         while let Some(blob) = next() {
-            if let Err(error) = copying.copy(blob, &mut buffer) {
+            if let Err(error) = copying.copy(blob) {
                 waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 return Err(error);
             }
@@ -97,36 +98,24 @@ pub(crate) fn copy_blobs(blobs: &[&Descriptor], copying: &Copying<'_>) -> Result
 }
 
 impl Copying<'_> {
-    fn copy(&self, blob: &Descriptor, buffer: &mut Vec<u8>) -> Result<(), CopyError> {
+    fn copy(&self, blob: &Descriptor) -> Result<(), CopyError> {
+        let mut told = |event| {
+            (self.progress)(match event {
+                Progress::Started => CopyEvent::Started(blob),
+                Progress::Advanced(count) => CopyEvent::Advanced(blob, count),
+            });
+        };
         let digest = || blob.digest.clone();
-        let write_failed = |source| CopyError::WriteBlob { digest: digest(), source };
-        if self.sink.has_blob(&blob.digest).map_err(write_failed)? {
-            (self.progress)(CopyEvent::Present(blob));
-            return Ok(());
-        }
-        (self.progress)(CopyEvent::Started(blob));
-        let reader = self.source.blob(blob);
-        let mut reader = reader.map_err(|source| CopyError::Read { digest: digest(), source })?;
-        let mut writer = self.sink.begin_blob().map_err(write_failed)?;
-        buffer.resize(BUFFER, 0);
-        loop {
-            let count = reader.read(buffer).map_err(|error| read_failed(digest(), error))?;
-            if count == 0 {
-                break;
-            }
-            writer.write_all(&buffer[..count]).map_err(|source| CopyError::Blob { digest: digest(), source })?;
-            (self.progress)(CopyEvent::Advanced(blob, count as u64));
-        }
-        writer.commit(&blob.digest, blob.size).map_err(write_failed)?;
-        (self.progress)(CopyEvent::Finished(blob));
+        let transferred = transfer(blob, self.source, self.sink, &mut told).map_err(|error| match error {
+            TransferError::Read(source) => CopyError::Read { digest: digest(), source },
+            TransferError::Write(source) => CopyError::WriteBlob { digest: digest(), source },
+            TransferError::Copy(source) => CopyError::Blob { digest: digest(), source },
+            other => CopyError::Blob { digest: digest(), source: io::Error::other(other) },
+        })?;
+        (self.progress)(match transferred {
+            Transferred::Present => CopyEvent::Present(blob),
+            Transferred::Sent => CopyEvent::Finished(blob),
+        });
         Ok(())
-    }
-}
-
-/// A reader tells of a damaged blob with an I/O error around the real one.
-fn read_failed(digest: Digest, error: io::Error) -> CopyError {
-    match error.downcast::<SourceError>() {
-        Ok(source) => CopyError::Read { digest, source },
-        Err(source) => CopyError::Blob { digest, source },
     }
 }

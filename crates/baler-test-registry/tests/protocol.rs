@@ -12,7 +12,7 @@ use ureq::http::Response;
 
 fn agent() -> Agent {
     let config = Agent::config_builder().http_status_as_error(false).max_redirects(0);
-    config.timeout_global(Some(Duration::from_secs(60))).build().into()
+    config.timeout_global(Some(Duration::from_mins(1))).build().into()
 }
 
 fn get(registry: &TestRegistry, path: &str) -> Response<ureq::Body> {

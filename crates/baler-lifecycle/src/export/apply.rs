@@ -3,8 +3,8 @@
 use std::io;
 
 use baler_image::{
-    Descriptor, Document, Identity, ImageConfig, ImageName, Manifest, Parts, Place, Platform, ResolvedImage, Sink,
-    SinkError, Source,
+    Descriptor, Document, Identity, ImageConfig, ImageName, Manifest, Parts, Place, Platform, Progress, ResolvedImage,
+    Sink, SinkError, Source, TransferError, transfer,
 };
 
 use super::pack::Packed;
@@ -69,42 +69,36 @@ pub(crate) fn copy_blob(
     descriptor: &Descriptor,
     observer: &dyn Observer,
 ) -> Result<(), ExportError> {
-    let digest = &descriptor.digest;
-    if sink.has_blob(digest).map_err(ExportError::StoreImage)? {
-        return Ok(());
-    }
+    let digest = || descriptor.digest.clone();
     let Some(source) = source else {
+        if sink.has_blob(&descriptor.digest).map_err(ExportError::StoreImage)? {
+            return Ok(());
+        }
         let source = io::Error::new(io::ErrorKind::NotFound, "no place is known that has it");
-        return Err(ExportError::CopyBlob { digest: digest.clone(), source });
+        return Err(ExportError::CopyBlob { digest: digest(), source });
     };
     let activity = match sink.place() {
         Place::Registry(_) => Activity::Push,
         Place::Store | Place::Layout(_) | Place::Archive { .. } | Place::Daemon { .. } => Activity::Copy,
     };
-    let running = Running::begin(observer, Task::new(activity, digest.short()), Some(descriptor.size));
-    let mut reader =
-        source.blob(descriptor).map_err(|source| ExportError::ReadBlob { digest: digest.clone(), source })?;
-    let mut writer = sink.begin_blob().map_err(ExportError::StoreImage)?;
-    let copied = io::copy(&mut reader, &mut Counted { writer: &mut writer, running: &running });
-    copied.map_err(|source| ExportError::CopyBlob { digest: digest.clone(), source })?;
-    running.end(writer.commit(digest, descriptor.size)).map_err(ExportError::StoreImage)
-}
-
-/// Tells how much has been written.
-struct Counted<'a> {
-    writer: &'a mut dyn io::Write,
-    running: &'a Running<'a>,
-}
-
-impl io::Write for Counted<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let length = self.writer.write(bytes)?;
-        self.running.advance(length as u64);
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
+    let mut running: Option<Running<'_>> = None;
+    let mut tell = |progress| match (progress, &running) {
+        (Progress::Started, Some(_)) => {}
+        (Progress::Started, None) => {
+            let task = Task::new(activity, descriptor.digest.short());
+            running = Some(Running::begin(observer, task, Some(descriptor.size)));
+        }
+        (Progress::Advanced(length), running) => running.iter().for_each(|running| running.advance(length)),
+    };
+    let transferred = transfer(descriptor, source, sink, &mut tell).map(|_| ()).map_err(|error| match error {
+        TransferError::Read(source) => ExportError::ReadBlob { digest: digest(), source },
+        TransferError::Write(source) => ExportError::StoreImage(source),
+        TransferError::Copy(source) => ExportError::CopyBlob { digest: digest(), source },
+        other => ExportError::CopyBlob { digest: digest(), source: io::Error::other(other) },
+    });
+    match running {
+        Some(running) => running.end(transferred),
+        None => transferred,
     }
 }
 
@@ -176,9 +170,7 @@ fn put_names(
 }
 
 fn put_bytes(sink: &dyn Sink, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
-    if sink.has_blob(&descriptor.digest)? {
-        return Ok(());
-    }
+    // Not asked for before: a config is hardly ever there already, and asking costs as much as sending half of it.
     let mut writer = sink.begin_blob()?;
     let written = io::Write::write_all(&mut writer, bytes);
     written.map_err(|source| SinkError::WriteBlob {

@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Read};
 
-use baler_image::{Descriptor, Found, ImageName, Place, Source, SourceError};
+use baler_image::{Descriptor, Found, ImageName, Place, Repository, Source, SourceError};
 use baler_registry::RegistrySource;
 use baler_store::Store;
 
@@ -18,6 +18,10 @@ pub(super) struct Documents<'a> {
 impl Source for Documents<'_> {
     fn place(&self) -> Place {
         self.registry.place()
+    }
+
+    fn repository(&self) -> Option<Repository> {
+        Source::repository(self.registry)
     }
 
     /// Whether the name is there is for the registry to say, also where its digest is known.

@@ -1,71 +1,55 @@
-//! What the tests share: an image made in code, a registry with faults, and the real one.
+//! What the tests share: settings, views of a repository, and the real registry.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panic, and says what it skips")]
 
-pub mod fake;
+pub mod certificates;
 pub mod real;
 
 use std::io::{Read as _, Write as _};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use baler_image::{Descriptor, Digest, ImageName, Sink, Source, Wanted, media_type};
+use baler_image::{Descriptor, Found, ImageName, Sink, Source, SourceError, Wanted};
 use baler_registry::{
-    Client, Keychain, KeychainContext, RegistrySink, RegistrySource, Repository, RetryPolicy, Settings,
+    Client, Keychain, KeychainContext, Listener, RegistrySink, RegistrySource, Repository, RetryPolicy, Settings,
 };
+use baler_test_registry::{Image, Options, TestRegistry, noise};
 
-/// Bytes that differ everywhere.
-pub fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
-}
+pub const LENGTH: usize = 12_000_000;
 
-pub struct Image {
-    pub layer: Vec<u8>,
-    pub config: Vec<u8>,
-    pub manifest: Vec<u8>,
-    pub layer_at: Descriptor,
-    pub config_at: Descriptor,
-    pub manifest_at: Descriptor,
-}
-
+/// An image with one layer of this length.
 pub fn image(layer_length: usize) -> Image {
-    let layer = noise(layer_length);
-    let layer_at = Descriptor::of(media_type::OCI_LAYER_GZIP, &layer);
-    let diff_id = Digest::of(b"unpacked");
-    let config = format!(
-        r#"{{"architecture":"amd64","os":"linux","config":{{}},"rootfs":{{"type":"layers","diff_ids":["{diff_id}"]}}}}"#
-    );
-    let config_at = Descriptor::of(media_type::OCI_CONFIG, config.as_bytes());
-    let at = |descriptor: &Descriptor| {
-        format!(
-            r#"{{"mediaType":"{}","size":{},"digest":"{}"}}"#,
-            descriptor.media_type, descriptor.size, descriptor.digest
-        )
-    };
-    let manifest = format!(
-        r#"{{"schemaVersion":2,"mediaType":"{}","config":{},"layers":[{}]}}"#,
-        media_type::OCI_MANIFEST,
-        at(&config_at),
-        at(&layer_at)
-    );
-    let manifest_at = Descriptor::of(media_type::OCI_MANIFEST, manifest.as_bytes());
-    Image { layer, config: config.into(), manifest: manifest.into(), layer_at, config_at, manifest_at }
+    Image::new("linux/amd64", vec![noise(layer_length)])
+}
+
+/// A registry that has nothing.
+pub fn empty() -> TestRegistry {
+    TestRegistry::start(Options::default()).unwrap()
+}
+
+/// A registry that has an image as `app:1`.
+pub fn with_image(length: usize) -> (TestRegistry, Image) {
+    let (registry, image) = (empty(), image(length));
+    registry.push_image("app", Some("1"), &image).unwrap();
+    (registry, image)
 }
 
 /// Settings for tests: short pauses, no credentials.
 pub fn settings() -> Settings {
     let retries =
         RetryPolicy { tries: 4, first_pause: Duration::from_millis(5), longest_pause: Duration::from_secs(2) };
-    Settings { retries, stall_timeout: Duration::from_secs(5), ..Settings::default() }
+    Settings { retries, stall_timeout: Duration::from_secs(20), ..Settings::default() }
+}
+
+/// What a client told.
+pub type Heard = Arc<Mutex<Vec<String>>>;
+
+/// Settings that write down what is told.
+pub fn heard() -> (Settings, Heard) {
+    let heard = Heard::default();
+    let own = Arc::clone(&heard);
+    let listener = Listener::new(move |event| own.lock().unwrap().push(event.to_string()));
+    (Settings { listener, ..settings() }, heard)
 }
 
 pub fn keychain(auth: &str) -> Keychain {
@@ -89,7 +73,25 @@ pub fn source(client: &Arc<Client>, registry: &str, path: &str) -> RegistrySourc
     RegistrySource::new(Arc::clone(client), Repository::new(registry, path))
 }
 
-pub fn put(sink: &RegistrySink, bytes: &[u8], at: &Descriptor) -> Result<(), baler_image::SinkError> {
+/// Looks for `app` with this tag or digest.
+pub fn find(registry: &TestRegistry, reference: &str) -> Result<Option<Found>, SourceError> {
+    find_with(settings(), registry, reference)
+}
+
+pub fn find_with(settings: Settings, registry: &TestRegistry, reference: &str) -> Result<Option<Found>, SourceError> {
+    let address = registry.address();
+    source(&client(settings), &address, "app").find(&name(&format!("{address}/app{reference}")))
+}
+
+/// Reads the layer of an image of `app`.
+pub fn read_layer(settings: Settings, registry: &TestRegistry, image: &Image) -> Result<Vec<u8>, SourceError> {
+    let mut bytes = Vec::new();
+    let mut reader = source(&client(settings), &registry.address(), "app").blob(&image.layers[0].0)?;
+    reader.read_to_end(&mut bytes).map_err(|error| error.downcast().unwrap())?;
+    Ok(bytes)
+}
+
+pub fn put(sink: &RegistrySink, (at, bytes): &(Descriptor, Vec<u8>)) -> Result<(), baler_image::SinkError> {
     let mut writer = sink.begin_blob()?;
     for piece in bytes.chunks(100_000) {
         writer.write_all(piece).map_err(|error| error.downcast().unwrap())?;
@@ -99,26 +101,27 @@ pub fn put(sink: &RegistrySink, bytes: &[u8], at: &Descriptor) -> Result<(), bal
 
 /// Pushes an image, and reads it back whole.
 pub fn round_trip(client: &Arc<Client>, registry: &str, path: &str) {
-    let image = image(12_000_000);
+    let image = image(LENGTH);
+    let layer_at = &image.layers[0].0;
     let sink = sink(client, registry, path);
     sink.check_push().unwrap();
-    assert!(!sink.has_blob(&image.layer_at.digest).unwrap());
-    put(&sink, &image.layer, &image.layer_at).unwrap();
-    put(&sink, &image.config, &image.config_at).unwrap();
-    assert!(sink.has_blob(&image.layer_at.digest).unwrap());
+    assert!(!sink.has_blob(&layer_at.digest).unwrap());
+    put(&sink, &image.layers[0]).unwrap();
+    put(&sink, &image.config).unwrap();
+    assert!(sink.has_blob(&layer_at.digest).unwrap());
     let tagged = name(&format!("{registry}/{path}:1"));
-    sink.put_document(&tagged, &image.manifest_at, &image.manifest).unwrap();
+    sink.put_document(&tagged, &image.manifest.0, &image.manifest.1).unwrap();
 
     let source = source(client, registry, path);
     let wanted = Wanted::Exactly("linux/amd64".parse().unwrap());
-    let by_digest = name(&format!("{registry}/{path}@{}", image.manifest_at.digest));
+    let by_digest = name(&format!("{registry}/{path}@{}", image.digest()));
     for name in [&tagged, &by_digest] {
         let resolved = baler_image::resolve(name, &wanted, &source).unwrap();
-        assert_eq!(resolved.digest(), &image.manifest_at.digest);
-        assert_eq!(resolved.manifest().raw, image.manifest);
+        assert_eq!(resolved.digest(), image.digest());
+        assert_eq!(resolved.manifest().raw, image.manifest.1);
     }
     let mut layer = Vec::new();
-    source.blob(&image.layer_at).unwrap().read_to_end(&mut layer).unwrap();
-    assert!(layer == image.layer, "the layer came back changed");
+    source.blob(layer_at).unwrap().read_to_end(&mut layer).unwrap();
+    assert!(layer == image.layers[0].1, "the layer came back changed");
     assert!(source.find(&name(&format!("{registry}/{path}:none"))).unwrap().is_none());
 }

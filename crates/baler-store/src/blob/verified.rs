@@ -63,7 +63,12 @@ impl<R: Content> Verified<R> {
                 if self.place == Place::Store {
                     self.file.distrust();
                 }
-                return Err(SourceError::Corrupt { place: self.place.clone(), digest: self.digest.clone(), found });
+                return Err(SourceError::Corrupt {
+                    place: self.place.clone(),
+                    digest: self.digest.clone(),
+                    found,
+                    tries: 1,
+                });
             }
             self.is_checked = true;
         }

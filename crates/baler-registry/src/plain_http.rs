@@ -1,46 +1,6 @@
-//! A repository of a registry, and which registries are asked without TLS.
+//! Which registries are asked without TLS.
 
-use std::fmt;
 use std::net::IpAddr;
-
-use baler_image::{DEFAULT_REGISTRY, Reference};
-
-/// A repository, such as `team/app` of `registry.example:5000`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Repository {
-    registry: Box<str>,
-    path: Box<str>,
-}
-
-impl Repository {
-    /// A repository by its parts, which come from a [`Reference`] or from configuration.
-    pub fn new(registry: &str, path: &str) -> Self {
-        let registry = if registry == "docker.io" { DEFAULT_REGISTRY } else { registry };
-        Self { registry: registry.into(), path: path.into() }
-    }
-
-    /// The registry's host, with its port if one was given.
-    pub fn registry(&self) -> &str {
-        &self.registry
-    }
-
-    /// The path below the registry.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-}
-
-impl From<&Reference> for Repository {
-    fn from(reference: &Reference) -> Self {
-        Self::new(reference.registry(), reference.repository())
-    }
-}
-
-impl fmt::Display for Repository {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}/{}", self.registry, self.path)
-    }
-}
 
 /// Whether plain HTTP is tried where a host does not speak TLS: loopback, private addresses (RFC 1918) and `*.local`, as
 /// other tools have it.

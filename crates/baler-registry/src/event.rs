@@ -1,0 +1,84 @@
+//! What happens on the way that nobody asked for, told to who wants to hear it: tries that failed, mirrors that did not
+//! answer, credentials that were used. The library itself prints nothing.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baler_image::Repository;
+
+use crate::credentials::Origin;
+use crate::error::RegistryError;
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A request failed for a reason that may pass, and is made again after a pause.
+    Retrying { error: &'a RegistryError, tried: u32, tries: u32, pause: Duration },
+    /// A mirror could not give what it was asked for; the next one is asked, or the registry itself.
+    MirrorFailed { mirror: &'a Repository, wanted: &'a Repository, error: &'a RegistryError },
+    /// A registry asks who we are.
+    LoggingIn { registry: &'a str, origin: Option<&'a Origin> },
+    /// A registry forgot what it was sent of a blob; it is sent again from its beginning.
+    SendingAgain { repository: &'a Repository, sent: u64 },
+}
+
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Retrying { error, tried, tries, pause } => {
+                write!(formatter, "try {tried} of {tries} failed, the next is in {:.1} s: ", pause.as_secs_f64())?;
+                chain(error, formatter)
+            }
+            Self::MirrorFailed { mirror, wanted, error } => {
+                write!(formatter, "mirror {mirror} of {wanted} did not answer: ")?;
+                chain(error, formatter)
+            }
+            Self::LoggingIn { registry, origin: Some(origin) } => {
+                write!(formatter, "logging in to {registry} with the credentials of {origin}")
+            }
+            Self::LoggingIn { registry, origin: None } => {
+                write!(formatter, "asking {registry} without credentials: there are none for it")
+            }
+            Self::SendingAgain { repository, sent } => {
+                write!(formatter, "{repository} forgot an upload after {sent} bytes: sending it again")
+            }
+        }
+    }
+}
+
+fn chain(error: &RegistryError, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(formatter, "{error}")?;
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        write!(formatter, ": {error}")?;
+        cause = error.source();
+    }
+    Ok(())
+}
+
+type Hear = dyn Fn(&Event<'_>) + Send + Sync;
+
+/// Who is told of events. It may be called from several threads at once.
+#[derive(Clone, Default)]
+pub struct Listener(Option<Arc<Hear>>);
+
+impl Listener {
+    /// Tells `hear` of each event.
+    pub fn new(hear: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hear)))
+    }
+
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        if let Some(hear) = &self.0 {
+            hear(event);
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.0.is_some() { "Listener" } else { "no listener" })
+    }
+}

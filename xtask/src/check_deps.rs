@@ -10,11 +10,12 @@ use serde::Deserialize;
 use crate::{command, output, workspace};
 
 /// A crate may use the crates of the floors below its own.
-const FLOORS: [&[&str]; 6] = [
+const FLOORS: [&[&str]; 7] = [
     &["baler"],
     &["baler-platform"],
     &["baler-lifecycle"],
-    &["baler-daemon", "baler-registry", "baler-store", "baler-test-registry"],
+    &["baler-daemon"],
+    &["baler-registry", "baler-store", "baler-test-registry"],
     &["baler-layer"],
     &["baler-cnb", "baler-dockerfile", "baler-image", "baler-sandbox"],
 ];

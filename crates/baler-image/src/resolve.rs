@@ -161,15 +161,23 @@ impl Resolution<'_> {
     fn choose(&self, children: &[Child], index_digest: &Digest) -> Result<ResolvedImage, ResolveError> {
         let wanted = self.wanted.platform();
         let rank = |child: &Child| child.platform.as_ref().and_then(|platform| wanted.rank(platform));
-        if let Some(best) = children.iter().filter(|child| rank(child).is_some()).min_by_key(|child| rank(child)) {
-            return self.child(best, index_digest);
+        let mut fitting: Vec<&Child> = children.iter().filter(|child| rank(child).is_some()).collect();
+        fitting.sort_by_key(|child| rank(child));
+        for best in &fitting {
+            match self.child(best, index_digest) {
+                Err(error) if self.is_left_out(&error) => {}
+                result => return result,
+            }
         }
-        let mut has: Vec<Platform> = children.iter().filter_map(|child| child.platform.clone()).collect();
+        let is_held = |child: &&Child| fitting.is_empty() || self.read(&child.descriptor).is_ok();
+        let mut has: Vec<Platform> =
+            children.iter().filter(is_held).filter_map(|child| child.platform.clone()).collect();
         for child in children.iter().filter(|child| child.platform.is_none()) {
             let image = match self.child(child, index_digest) {
                 Ok(image) => image,
                 // Charts, signatures and the like may stand beside images.
                 Err(ResolveError::NotAnImage { .. }) => continue,
+                Err(error) if self.is_left_out(&error) => continue,
                 Err(error) => return Err(error),
             };
             if wanted.rank(image.platform()).is_some() {
@@ -178,6 +186,16 @@ impl Resolution<'_> {
             has.push(image.platform().clone());
         }
         Err(self.no_platform(has, Some(index_digest.clone())))
+    }
+
+    /// Whether an image that an index lists is not held with it: a layout, a store or a daemon may have an index for the
+    /// sake of one platform. A registry has all of it or is damaged.
+    fn is_left_out(&self, error: &ResolveError) -> bool {
+        let is_part = match self.source.place() {
+            Place::Store | Place::Layout(_) | Place::Archive { .. } | Place::Daemon { .. } => true,
+            Place::Registry(_) => false,
+        };
+        is_part && matches!(error, ResolveError::Source { source: SourceError::AbsentBlob { .. }, .. })
     }
 
     fn child(&self, child: &Child, index_digest: &Digest) -> Result<ResolvedImage, ResolveError> {

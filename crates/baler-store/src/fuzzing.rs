@@ -15,10 +15,17 @@ pub fn read_archive(bytes: &[u8], scratch: &Path) {
     fs_err::write(&path, bytes).expect("the scratch directory can be written to");
     let file = fs_err::File::open(&path).expect("the file is there");
     let place = Place::Archive { kind: ArchiveKind::Docker, path };
-    let Ok(archive) = Archive::read(file, place, None) else { return };
+    for kind in [ArchiveKind::Docker, ArchiveKind::Oci] {
+        if let Ok(archive) = Archive::read(file.try_clone().expect("the file is there"), kind, place.clone()) {
+            read_images(&archive);
+        }
+    }
+}
+
+fn read_images(archive: &Archive) {
     let wanted = Wanted::Preferably(Platform::new("linux", "amd64"));
     for name in archive.names() {
-        let Ok(image) = resolve(&name, &wanted, &archive) else { continue };
+        let Ok(image) = resolve(&name, &wanted, archive) else { continue };
         for layer in image.layers() {
             let mut content = Vec::new();
             let Ok(mut reader) = archive.blob(&layer.descriptor) else { continue };

@@ -1,7 +1,7 @@
 //! Which files a tar has, and where: it is read once, past the content of its files.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,7 +31,9 @@ impl Files {
         let unreadable = |source| ArchiveError::Open { path: path.clone(), source };
         let not_a_tar = |source| ArchiveError::NotATar { path: path.clone(), source };
         let length = file.metadata().map_err(unreadable)?.len();
-        let mut reader = TarReader::new(BufReader::new(file.try_clone().map_err(unreadable)?), u64::MAX >> 1);
+        let mut input = file.try_clone().map_err(unreadable)?;
+        input.rewind().map_err(unreadable)?;
+        let mut reader = TarReader::new(BufReader::new(input), u64::MAX >> 1);
         let mut files = Self { file: Arc::new(file), found: BTreeMap::new(), links: BTreeMap::new() };
         while let Some(entry) = reader.next_entry().map_err(not_a_tar)? {
             let extent = Extent { offset: reader.offset(), size: entry.size };

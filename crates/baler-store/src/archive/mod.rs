@@ -105,16 +105,23 @@ impl Archive {
             return Err(ArchiveError::OtherKind { path: path.to_owned(), wanted, found });
         }
         let place = Place::Archive { kind: kind.unwrap_or(found), path: path.to_owned() };
-        Self::of(files, place, scratch).map_err(|error| error.of(path))
+        // Where there are manifests, they are kept.
+        let read_as = if is_of_kind(&files, ArchiveKind::Oci) { ArchiveKind::Oci } else { ArchiveKind::Docker };
+        Self::of(files, read_as, place, scratch).map_err(|error| error.of(path))
     }
 
-    /// Reads an uncompressed archive that came from `place`; it is in `scratch`, if it has one.
-    pub fn read(file: fs_err::File, place: Place, scratch: Option<Scratch>) -> Result<Self, ArchiveError> {
+    /// Reads an uncompressed archive that came from `place`, as one of this kind.
+    pub fn read(file: fs_err::File, kind: ArchiveKind, place: Place) -> Result<Self, ArchiveError> {
         let files = Files::read(file)?;
-        if kind_of(&files).is_none() {
+        if !is_of_kind(&files, kind) {
             return Err(ArchiveError::NoImages { path: files.path().to_owned() });
         }
-        Self::of(files, place, scratch)
+        Self::of(files, kind, place, None)
+    }
+
+    /// Whether a document or blob is there.
+    pub fn has(&self, digest: &Digest) -> bool {
+        self.contents.blobs.contains_key(digest) || self.contents.documents.contains_key(digest)
     }
 
     /// The images of the archive under all their names; one without a name by its digest.
@@ -132,11 +139,11 @@ impl Archive {
         self.contents.listed.iter().map(|listed| listed.descriptor.clone()).collect()
     }
 
-    fn of(files: Files, place: Place, scratch: Option<Scratch>) -> Result<Self, ArchiveError> {
-        let keeps_manifests = is_of_kind(&files, ArchiveKind::Oci);
-        let (index, contents) =
-            if keeps_manifests { layout_contents(&files)? } else { (Vec::new(), docker::contents(&files)?) };
-        let kind = if keeps_manifests { ArchiveKind::Oci } else { ArchiveKind::Docker };
+    fn of(files: Files, kind: ArchiveKind, place: Place, scratch: Option<Scratch>) -> Result<Self, ArchiveError> {
+        let (index, contents) = match kind {
+            ArchiveKind::Oci => layout_contents(&files)?,
+            ArchiveKind::Docker => (Vec::new(), docker::contents(&files)?),
+        };
         Ok(Self { place, kind, file: files.file, index, contents, _scratch: scratch })
     }
 }

@@ -1,0 +1,150 @@
+//! Daemons of our own: in namespaces and directories that go with the test.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use baler_daemon::{Address, Daemon, DaemonSink, DaemonSource};
+
+/// A daemon that takes longer than this to start has failed.
+const START: Duration = Duration::from_mins(2);
+
+/// A daemon that answers.
+pub struct Running {
+    child: Child,
+    pub directory: tempfile::TempDir,
+    pub daemon: Arc<Daemon>,
+}
+
+/// Where `scripts/docker-26.sh` puts it.
+fn docker_26() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/daemons/docker-26")
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+}
+
+fn skip(needs: &str) -> Option<Running> {
+    eprintln!("SKIP: needs {needs}");
+    None
+}
+
+impl Running {
+    /// The Docker of this system, which keeps images in its own way.
+    pub fn classic_docker() -> Option<Self> {
+        if !is_root() || !Path::new("/usr/sbin/dockerd").exists() {
+            return skip("root and dockerd (package docker.io)");
+        }
+        let directory = directory();
+        let script = format!(
+            "exec dockerd --host unix://{0}/socket --data-root {0}/data --exec-root {0}/exec --pidfile {0}/pid \
+             --bridge=none --iptables=false --ip6tables=false",
+            directory.path().display()
+        );
+        Some(Self::start(directory, &script))
+    }
+
+    /// A Docker with the containerd image store, in a root file system of its own.
+    pub fn containerd_docker() -> Option<Self> {
+        let root = docker_26();
+        if !is_root() || !root.join("usr/sbin/dockerd").exists() {
+            return skip("root and target/daemons/docker-26, which scripts/docker-26.sh makes");
+        }
+        let directory = directory();
+        let config = r#"{"features":{"containerd-snapshotter":true}}"#;
+        fs_err::write(directory.path().join("daemon.json"), config).unwrap();
+        let script = format!(
+            "mount -t tmpfs tmpfs {0}/mnt && mkdir {0}/mnt/state && mount --bind {1} {0}/mnt/state && \
+             mount -t proc proc {0}/proc && mount --rbind /sys {0}/sys && mount --rbind /dev {0}/dev && \
+             mount -t tmpfs tmpfs {0}/run && mount -t tmpfs tmpfs {0}/tmp && \
+             exec chroot {0} dockerd --config-file /mnt/state/daemon.json --host unix:///mnt/state/socket \
+             --data-root /mnt/state/data --exec-root /run/docker --pidfile /run/pid \
+             --bridge=none --iptables=false --ip6tables=false",
+            root.display(),
+            directory.path().display()
+        );
+        Some(Self::start(directory, &script))
+    }
+
+    /// Podman's service, of the caller.
+    pub fn podman() -> Option<Self> {
+        if !Command::new("podman").arg("--version").output().is_ok_and(|output| output.status.success()) {
+            return skip("podman");
+        }
+        let directory = directory();
+        let mut command = Command::new("podman");
+        command.current_dir(directory.path()).args(["--root", "root", "--runroot", "run"]);
+        command.args(["system", "service", "--time", "0"]).arg(format!("unix://{}/socket", directory.path().display()));
+        Some(Self::wait(directory, command))
+    }
+
+    /// Runs a script in namespaces that end with it.
+    fn start(directory: tempfile::TempDir, script: &str) -> Self {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc", "--propagation=private"]);
+        command.args(["sh", "-c", script]);
+        Self::wait(directory, command)
+    }
+
+    fn wait(directory: tempfile::TempDir, mut command: Command) -> Self {
+        let log = fs_err::File::create(directory.path().join("log")).unwrap().into_parts().0;
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let mut child = command.spawn().unwrap();
+        let address = Address::Unix(directory.path().join("socket"));
+        let begin = Instant::now();
+        let daemon = loop {
+            match Daemon::open(&address) {
+                Ok(daemon) => break Arc::new(daemon),
+                Err(error) => {
+                    let has_ended = child.try_wait().unwrap().is_some();
+                    let log = || fs_err::read_to_string(directory.path().join("log")).unwrap_or_default();
+                    assert!(!has_ended && begin.elapsed() < START, "{error}: {}", log());
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            }
+        };
+        Self { child, directory, daemon }
+    }
+
+    /// What one command has of it.
+    pub fn source(&self) -> Arc<DaemonSource> {
+        Arc::new(DaemonSource::new(Arc::clone(&self.daemon), self.directory.path()))
+    }
+
+    pub fn sink(&self) -> DaemonSink {
+        DaemonSink::new(self.source(), self.directory.path())
+    }
+
+    /// Asks the daemon with `curl`, as somebody else.
+    pub fn curl(&self, method: &str, path: &str, content: Option<&Path>) -> String {
+        let mut command = Command::new("curl");
+        command.args(["--silent", "--show-error", "--unix-socket"]).arg(self.directory.path().join("socket"));
+        command.args(["--request", method, &format!("http://docker{path}")]);
+        if let Some(content) = content {
+            command.args(["--header", "content-type: application/x-tar", "--data-binary"]);
+            command.arg(format!("@{}", content.display()));
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+/// Short, since the path of a socket is limited.
+fn directory() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("baler-d").tempdir_in("/tmp").unwrap()
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !is_root() {
+            // Files of mapped ids.
+            let _ =
+                Command::new("podman").args(["unshare", "rm", "-rf"]).arg(self.directory.path().join("root")).output();
+        }
+    }
+}

@@ -15,6 +15,7 @@ mod repository;
 mod resolve;
 mod sink;
 mod source;
+mod steps;
 mod transfer;
 
 pub use config::{History, ImageConfig, RootFs, RuntimeConfig};
@@ -25,7 +26,8 @@ pub use name::{ArchiveKind, DaemonImage, Engine, ImageName, Target};
 pub use platform::{InvalidPlatform, Platform};
 pub use reference::{DEFAULT_REGISTRY, InvalidReference, Reference};
 pub use repository::Repository;
-pub use resolve::{ResolveError, Wanted, resolve};
+pub use resolve::{ResolveError, Wanted, resolve, resolve_and_tell};
 pub use sink::{BlobWriter, Mounted, Sink, SinkError};
 pub use source::{Found, Source, SourceError};
+pub use steps::{DocumentKind, Reason, ResolveStep, Verdict};
 pub use transfer::{Progress, TransferError, Transferred, transfer};

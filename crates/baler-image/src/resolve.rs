@@ -13,6 +13,7 @@ use crate::media_type;
 use crate::name::ImageName;
 use crate::platform::Platform;
 use crate::source::{Found, Source, SourceError};
+use crate::steps::{DocumentKind, Reason, ResolveStep, Verdict};
 
 /// Indexes inside indexes are followed this far; deeper ones are a mistake or an attack.
 const MAXIMUM_DEPTH: usize = 4;
@@ -56,10 +57,27 @@ pub enum ResolveError {
 
 /// Finds the image that `name` stands for in `source`, for the platform that is wanted.
 pub fn resolve(name: &ImageName, wanted: &Wanted, source: &dyn Source) -> Result<ResolvedImage, ResolveError> {
-    let resolution = Resolution { name, wanted, source };
+    resolve_and_tell(name, wanted, source, &|_| {})
+}
+
+/// The same, with each step told.
+pub fn resolve_and_tell(
+    name: &ImageName,
+    wanted: &Wanted,
+    source: &dyn Source,
+    tell: &dyn Fn(ResolveStep),
+) -> Result<ResolvedImage, ResolveError> {
+    let resolution = Resolution { name, wanted, source, tell };
     let found = source.find(name).map_err(|error| resolution.failed(error))?;
     let found = found.ok_or_else(|| ResolveError::NotFound { name: name.clone(), place: source.place() })?;
-    match resolution.classify(&found)? {
+    let kind = resolution.classify(&found)?;
+    tell(ResolveStep::Found {
+        digest: found.digest.clone(),
+        media_type: found.media_type.clone(),
+        size: found.bytes.len() as u64,
+        kind: kind.of_document(),
+    });
+    match kind {
         Kind::Manifest(manifest) => resolution.image(found, manifest, None, None),
         Kind::Index(index) => {
             let mut children = Vec::new();
@@ -72,6 +90,15 @@ pub fn resolve(name: &ImageName, wanted: &Wanted, source: &dyn Source) -> Result
 enum Kind {
     Manifest(Manifest),
     Index(Index),
+}
+
+impl Kind {
+    fn of_document(&self) -> DocumentKind {
+        match self {
+            Self::Manifest(_) => DocumentKind::Manifest,
+            Self::Index(_) => DocumentKind::Index,
+        }
+    }
 }
 
 /// An entry of an index that may be the image, with the platform that the entry or its config names.
@@ -91,6 +118,7 @@ struct Resolution<'a> {
     name: &'a ImageName,
     wanted: &'a Wanted,
     source: &'a dyn Source,
+    tell: &'a dyn Fn(ResolveStep),
 }
 
 impl Resolution<'_> {
@@ -139,22 +167,51 @@ impl Resolution<'_> {
         }
         for descriptor in &index.manifests {
             if is_attestation(descriptor) {
+                self.tell_entry(digest, descriptor, Verdict::NoImage);
                 continue;
             }
             let is_untyped = descriptor.media_type.is_empty();
             if is_untyped || media_type::is_index(&descriptor.media_type) {
                 let found = self.read(descriptor)?;
                 match self.classify(&found) {
-                    Ok(Kind::Index(nested)) => self.collect(&nested, &found.digest, depth + 1, into)?,
-                    Ok(Kind::Manifest(_)) if is_untyped => into.push(Child::of(descriptor)),
-                    Ok(Kind::Manifest(_)) | Err(ResolveError::NotAnImage { .. }) => {}
+                    Ok(Kind::Index(nested)) => {
+                        self.tell_entry(digest, descriptor, Verdict::Index);
+                        self.collect(&nested, &found.digest, depth + 1, into)?;
+                    }
+                    Ok(Kind::Manifest(_)) if is_untyped => into.push(self.candidate(digest, descriptor)),
+                    Ok(Kind::Manifest(_)) | Err(ResolveError::NotAnImage { .. }) => {
+                        self.tell_entry(digest, descriptor, Verdict::NoImage);
+                    }
                     Err(error) => return Err(error),
                 }
             } else if media_type::is_manifest(&descriptor.media_type) {
-                into.push(Child::of(descriptor));
+                into.push(self.candidate(digest, descriptor));
+            } else {
+                self.tell_entry(digest, descriptor, Verdict::NoImage);
             }
         }
         Ok(())
+    }
+
+    fn candidate(&self, index: &Digest, descriptor: &Descriptor) -> Child {
+        let child = Child::of(descriptor);
+        let verdict = match &child.platform {
+            None => Verdict::WithoutPlatform,
+            Some(platform) => match self.wanted.platform().rank(platform) {
+                Some(rank) => Verdict::Fits { rank },
+                None => Verdict::OtherPlatform,
+            },
+        };
+        self.tell_entry(index, descriptor, verdict);
+        child
+    }
+
+    fn tell_entry(&self, index: &Digest, descriptor: &Descriptor, verdict: Verdict) {
+        (self.tell)(ResolveStep::Entry { index: index.clone(), descriptor: descriptor.clone(), verdict });
+    }
+
+    fn tell_choice(&self, child: &Child, reason: Reason) {
+        (self.tell)(ResolveStep::Chosen { digest: child.descriptor.digest.clone(), reason });
     }
 
     /// The best of `children`: those that name a platform by rank; if none fits, those that name none by their config.
@@ -166,7 +223,10 @@ impl Resolution<'_> {
         for best in &fitting {
             match self.child(best, index_digest) {
                 Err(error) if self.is_left_out(&error) => {}
-                result => return result,
+                result => {
+                    self.tell_choice(best, if rank(best) == Some(0) { Reason::Exact } else { Reason::Closest });
+                    return result;
+                }
             }
         }
         let is_held = |child: &&Child| fitting.is_empty() || self.read(&child.descriptor).is_ok();
@@ -181,6 +241,7 @@ impl Resolution<'_> {
                 Err(error) => return Err(error),
             };
             if wanted.rank(image.platform()).is_some() {
+                self.tell_choice(child, Reason::Config);
                 return Ok(image);
             }
             has.push(image.platform().clone());
@@ -227,6 +288,7 @@ impl Resolution<'_> {
             }
             config => config?,
         };
+        (self.tell)(ResolveStep::Config { digest: manifest.config.digest.clone(), platform: config.platform() });
         // The config decides; configs leave out the variant more often than indexes do.
         let stated = match (config.platform(), listed) {
             (Some(platform), Some(listed)) => Some(platform.completed_by(&listed)),

@@ -14,17 +14,17 @@ use crate::files::{FileError, remove_tree};
 use crate::mounted::Owner;
 
 /// What is to be taken out of a layer.
-pub(crate) struct Extraction<'a> {
+pub struct Extraction<'a> {
     /// The diffID that the layer must have.
-    pub(crate) diff_id: &'a Digest,
+    pub diff_id: &'a Digest,
     /// The wanted directory, as the layer names it: `/layers/<buildpack>/<layer>`.
-    pub(crate) path_in_image: &'a Path,
+    pub path_in_image: &'a Path,
     /// Where it is to be. Its parent exists; it does not, or is empty.
-    pub(crate) target: &'a Path,
+    pub target: &'a Path,
     /// A directory on the same file system for unpacking.
-    pub(crate) scratch: &'a Path,
+    pub scratch: &'a Path,
     /// Who is to own it, where that is not the caller.
-    pub(crate) owner: Option<Owner>,
+    pub owner: Option<Owner>,
 }
 
 /// Why a directory could not be taken out of a layer.
@@ -44,7 +44,7 @@ pub enum ExtractError {
 }
 
 /// Takes the directory out of the layer that `reader` gives.
-pub(crate) fn extract(reader: impl Read + Send, extraction: &Extraction<'_>) -> Result<(), ExtractError> {
+pub fn extract(reader: impl Read + Send, extraction: &Extraction<'_>) -> Result<(), ExtractError> {
     let &Extraction { diff_id, path_in_image, target, scratch, owner } = extraction;
     let directory = tempfile::Builder::new()
         .prefix(".baler-unpack-")

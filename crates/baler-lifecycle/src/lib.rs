@@ -9,7 +9,7 @@ pub mod cache;
 pub mod detect;
 mod error_text;
 pub mod export;
-mod extract;
+pub mod extract;
 mod files;
 pub mod generate;
 pub mod interrupt;
@@ -30,6 +30,5 @@ pub mod target;
 pub mod toml_file;
 pub mod version;
 
-pub use extract::ExtractError;
 pub use files::{FileError, read_inside, write_file};
 pub use layers_directory::{LayerId, LayersDirectoryError};

@@ -3,11 +3,17 @@
 // The comments are help for the terminal, where brackets are brackets.
 #![allow(rustdoc::broken_intra_doc_links)]
 
+mod images;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use baler_image::ArchiveKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use images::{
+    PullArguments, PushArguments, ResolveArguments, ResolveFormat, SbomArguments, SbomDownloadArguments, TagArguments,
+};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -89,6 +95,17 @@ pub(crate) enum CommandArguments {
     Load(LoadArguments),
     /// Find out whether builds can work here, and what to do where they cannot
     Doctor(DoctorArguments),
+    /// Take images of registries into the store
+    Pull(PullArguments),
+    /// Send an image to a registry
+    Push(PushArguments),
+    /// Give an image of the store further names
+    Tag(TagArguments),
+    /// Show which image a name stands for, and why
+    Resolve(ResolveArguments),
+    /// Get at software bills of materials
+    #[command(subcommand)]
+    Sbom(SbomArguments),
     /// Write an image as an archive that Docker and Podman load
     Save(SaveArguments),
 }

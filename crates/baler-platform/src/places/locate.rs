@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use baler_image::{ImageName, Place, Reference, ResolveError, ResolvedImage, Target, Wanted, resolve};
+use baler_image::{ImageName, Place, Reference, ResolveError, ResolvedImage, Target, Wanted};
 use baler_store::{Layout, LayoutError};
 
 use super::documents::Documents;
@@ -74,7 +74,7 @@ fn in_layout(context: &Context<'_>, asked: &Asked<'_>, path: &Path) -> Result<Lo
         Err(LayoutError::Absent { root }) => return Err(absent(Place::Layout(root))),
         Err(error) => return Err(error.into()),
     };
-    match resolve(asked.name, asked.wanted, &layout) {
+    match context.places.resolve(asked.name, asked.wanted, &layout) {
         Ok(image) => {
             tell(context, &format!("{} '{}': {}", asked.role, asked.name, describe(&image)));
             Ok(Located { image, blobs: Blobs::Layout(layout) })
@@ -159,7 +159,7 @@ impl Looking<'_> {
         let Asked { name, wanted, .. } = self.asked;
         let located = match place {
             Where::Store => {
-                let image = resolve(name, wanted, self.context.store)?;
+                let image = self.context.places.resolve(name, wanted, self.context.store)?;
                 // Pruning by age would come a little early; no reason not to use the image.
                 let _ = self.context.store.note_use(self.reference);
                 Located { image, blobs: Blobs::Store }
@@ -168,7 +168,7 @@ impl Looking<'_> {
                 let places = &self.context.places;
                 let registry = places.registries.source(self.reference)?;
                 let documents = Documents { registry: &registry, store: self.context.store, memo: &places.memo };
-                let image = resolve(name, wanted, &documents)?;
+                let image = places.resolve(name, wanted, &documents)?;
                 Located { image, blobs: Blobs::Registry(Arc::new(registry)) }
             }
         };

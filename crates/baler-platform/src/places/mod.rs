@@ -8,6 +8,7 @@
 //! | `registries` | the client of registries, made when it is first needed |
 //! | `documents` | a registry's manifests and configs, each fetched once |
 //! | `memo` | what one command has found, so that it asks for nothing twice |
+//! | `watch` | each step of a resolution, for `baler resolve` |
 //! | `pull` | an image of a registry into the local store |
 //!
 //! A further place (an archive, a daemon) is a variant of `baler_image::Target` or of `search::Where`, and of
@@ -20,22 +21,25 @@ mod memo;
 mod pull;
 mod registries;
 mod search;
+mod watch;
 
 pub use locate::{Asked, Needed, locate};
 pub use located::{LocateError, Located, Looked};
 pub use registries::{Registries, RegistriesError};
 pub use search::{InvalidPullPolicy, PullPolicy, Search};
+pub use watch::Watch;
 
 /// The places as one command reaches them, and what it has found there.
 pub struct Places {
     registries: Registries,
     memo: memo::Memo,
+    watch: Option<Watch>,
 }
 
 impl Places {
     /// Nothing is looked for yet, and no registry asked.
     pub fn new(registries: Registries) -> Self {
-        Self { registries, memo: memo::Memo::default() }
+        Self { registries, memo: memo::Memo::default(), watch: None }
     }
 
     /// The registries.

@@ -118,7 +118,7 @@ fn or_dash(text: &str) -> &str {
 }
 
 /// Labels can be very long; the whole text is in the JSON output.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     const LENGTH: usize = 80;
     if text.chars().count() <= LENGTH { text.to_owned() } else { text.chars().take(LENGTH).chain(['…']).collect() }
 }

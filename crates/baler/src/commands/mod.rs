@@ -8,13 +8,18 @@ mod images;
 mod inspect;
 mod load;
 pub(crate) mod prune;
+mod pull;
+mod push;
 mod remove;
+mod resolve;
 mod run;
 mod save;
+mod sbom;
+mod tag;
 
 use std::process::ExitCode;
 
-use crate::arguments::{Arguments, BuilderArguments, CommandArguments};
+use crate::arguments::{Arguments, BuilderArguments, CommandArguments, SbomArguments};
 use crate::output::Console;
 
 /// Runs the command that was typed.
@@ -29,6 +34,11 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
         CommandArguments::Rm(arguments) => remove::run(&arguments, console),
         CommandArguments::Prune(arguments) => prune::run(&arguments, console),
         CommandArguments::Load(arguments) => load::run(&arguments, console),
+        CommandArguments::Pull(arguments) => pull::run(arguments, console),
+        CommandArguments::Push(arguments) => push::run(arguments, console),
+        CommandArguments::Resolve(arguments) => resolve::run(arguments, console),
+        CommandArguments::Tag(arguments) => tag::run(&arguments, console),
+        CommandArguments::Sbom(SbomArguments::Download(arguments)) => sbom::run(arguments, console),
         CommandArguments::Save(arguments) => save::run(&arguments, console),
     }
 }

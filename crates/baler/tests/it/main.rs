@@ -23,4 +23,5 @@ mod reproducible;
 mod run;
 mod support;
 mod together;
+mod transfer;
 mod trees;

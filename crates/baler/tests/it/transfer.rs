@@ -1,0 +1,114 @@
+//! Images between store and registry, and looked at there: pull, push, tag, resolve, sbom download.
+
+use serde_json::Value;
+
+use crate::support::{Base, Place, Registry, User, application, buildpack, users};
+
+const WITH_BILL: &str = "mkdir -p \"$1/data\"; printf '[types]\\nlaunch = true\\n' >\"$1/data.toml\"
+echo '{\"bomFormat\":\"CycloneDX\"}' >\"$1/data.sbom.cdx.json\"";
+
+fn with_app(user: User) -> Option<Place> {
+    let place = Place::with_builder(user, &["bill"])?;
+    buildpack(&place, "bill", "exit 0", WITH_BILL);
+    let descriptor = "api = \"0.12\"\n[buildpack]\nid = \"test/bill\"\nversion = \"1\"\nsbom-formats = [\"application/vnd.cyclonedx+json\"]\n";
+    crate::support::write(&place.path().join("bill/buildpack.toml"), descriptor);
+    application(&place, &[("file", "text\n")]);
+    place.create_builder();
+    place.build(&[]).success();
+    Some(place)
+}
+
+#[test]
+fn an_image_goes_to_a_registry_and_comes_back() {
+    for user in users() {
+        let Some(registry) = Registry::start() else { return };
+        let Some(place) = with_app(user) else { return };
+        let name = registry.name("team/app:1");
+        let pushed = place.run(&["push", "app", &name, "--quiet"]).success();
+        let (name_again, digest) = pushed.stdout.trim().split_once('@').unwrap();
+        assert_eq!(name_again, name);
+        place.run(&["rm", "--all"]).success();
+        let pulled = place.run(&["pull", &name, "--quiet"]).success();
+        assert_eq!(pulled.stdout, pushed.stdout, "{user:?}");
+        place.run(&["tag", &name, "app:again", "other/app"]).success();
+        let images = place.run(&["images"]).success().stdout;
+        for tag in ["app:again", "other/app:latest", &name] {
+            assert!(images.lines().any(|line| line.starts_with(tag)), "{tag} in\n{images}");
+        }
+        let run = place.run(&["resolve", &format!("{name}@{digest}"), "--from", "registry", "-o", "json"]).success();
+        let trace: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(trace["image"]["digest"], digest);
+    }
+}
+
+#[test]
+fn a_second_push_sends_nothing() {
+    let Some(registry) = Registry::start() else { return };
+    let Some(place) = with_app(User::Caller) else { return };
+    place.run(&["push", "app", &registry.name("app")]).success();
+    let (_, requests) = registry.watch(|| place.run(&["push", "app", &registry.name("app:2")]).success());
+    let sent = requests.iter().filter(|request| request.method == "PATCH" || request.query.contains("digest="));
+    assert_eq!(sent.count(), 0, "{requests:?}");
+}
+
+#[test]
+fn a_push_that_is_not_allowed_sends_nothing() {
+    let Some(place) = with_app(User::Caller) else { return };
+    let outcome = place.run(&["push", "app", "127.0.0.1:9/app"]).failure(1);
+    assert!(outcome.stderr.contains("image '127.0.0.1:9/app' cannot be pushed"), "{}", outcome.stderr);
+    let outcome = place.run(&["push", "absent", "127.0.0.1:9/app"]).failure(1);
+    assert!(outcome.stderr.contains("image 'absent' does not exist in the local store"), "{}", outcome.stderr);
+    let outcome = place.run(&["pull", "oci:somewhere"]).failure(1);
+    assert!(outcome.stderr.contains("names a file or directory"), "{}", outcome.stderr);
+}
+
+#[test]
+fn resolving_shows_the_entries_of_an_index() {
+    let Some(place) = Place::new(User::Caller) else { return };
+    let Some(base) = Base::get() else { return };
+    let layout = place.path().join("layout");
+    let copied = crate::support::outcome(std::process::Command::new("cp").arg("-r").args([base.path(), &*layout]));
+    copied.success();
+    // The base's index becomes the document of a name itself.
+    let index = std::fs::read(layout.join("index.json")).unwrap();
+    let index: Value = serde_json::from_slice(&index).unwrap();
+    let mut entries = index["manifests"].as_array().unwrap().clone();
+    entries.truncate(1);
+    entries[0]["platform"] = serde_json::json!({"os": "linux", "architecture": std::env::consts::ARCH.replace("x86_64", "amd64").replace("aarch64", "arm64")});
+    entries[0].as_object_mut().unwrap().remove("annotations");
+    let mut other = entries[0].clone();
+    other["platform"] = serde_json::json!({"os": "linux", "architecture": "s390x"});
+    other["digest"] = Value::from(format!("sha256:{}", "0".repeat(64)));
+    entries.push(other);
+    let nested = serde_json::json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": entries});
+    let nested = serde_json::to_vec(&nested).unwrap();
+    let digest = baler_image::Digest::of(&nested);
+    std::fs::write(layout.join("blobs/sha256").join(digest.hex()), &nested).unwrap();
+    let top = serde_json::json!({"schemaVersion": 2, "manifests": [{
+        "mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest, "size": nested.len(),
+        "annotations": {"org.opencontainers.image.ref.name": "both"},
+    }]});
+    std::fs::write(layout.join("index.json"), serde_json::to_vec(&top).unwrap()).unwrap();
+
+    let text = place.run(&["resolve", "oci:layout:both"]).success().stdout;
+    for part in ["found an index of images", "for another platform", "it is for the platform that is wanted"] {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+    let refused = place.run(&["resolve", "oci:layout:both", "--platform", "linux/riscv64"]).failure(1);
+    assert!(refused.stdout.contains("linux/s390x"), "{}", refused.stdout);
+    assert!(refused.stderr.contains("no image for linux/riscv64 in oci:layout:both"), "{}", refused.stderr);
+}
+
+#[test]
+fn bills_of_materials_are_written_whole_or_not_at_all() {
+    for user in users() {
+        let Some(place) = with_app(user) else { return };
+        place.run(&["sbom", "download", "app", "--output-dir", "boms"]).success();
+        let path = place.path().join("boms/layers/sbom/launch/test_bill/data/sbom.cdx.json");
+        assert!(std::fs::read_to_string(&path).unwrap().contains("CycloneDX"), "{user:?}");
+        let again = place.run(&["sbom", "download", "app", "--output-dir", "boms"]).failure(1);
+        assert!(again.stderr.contains("is there already"), "{}", again.stderr);
+        let builder = place.run(&["sbom", "download", "builder", "-o", "other"]).failure(1);
+        assert!(builder.stderr.contains("could not find SBoM information on 'builder'"), "{}", builder.stderr);
+    }
+}

@@ -4,6 +4,7 @@
 #![allow(rustdoc::broken_intra_doc_links)]
 
 mod images;
+mod registry;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use images::{
     PullArguments, PushArguments, ResolveArguments, ResolveFormat, SbomArguments, SbomDownloadArguments, TagArguments,
 };
+pub(crate) use registry::{DevArguments, DevRegistryArguments};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -108,6 +110,9 @@ pub(crate) enum CommandArguments {
     Sbom(SbomArguments),
     /// Write an image as an archive that Docker and Podman load
     Save(SaveArguments),
+    /// Tools for authors of buildpacks
+    #[command(subcommand)]
+    Dev(DevArguments),
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod build;
 mod builder_create;
+mod dev_registry;
 mod doctor;
 pub(crate) mod format;
 mod images;
@@ -19,7 +20,7 @@ mod tag;
 
 use std::process::ExitCode;
 
-use crate::arguments::{Arguments, BuilderArguments, CommandArguments, SbomArguments};
+use crate::arguments::{Arguments, BuilderArguments, CommandArguments, DevArguments, SbomArguments};
 use crate::output::Console;
 
 /// Runs the command that was typed.
@@ -40,5 +41,6 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
         CommandArguments::Tag(arguments) => tag::run(&arguments, console),
         CommandArguments::Sbom(SbomArguments::Download(arguments)) => sbom::run(arguments, console),
         CommandArguments::Save(arguments) => save::run(&arguments, console),
+        CommandArguments::Dev(DevArguments::Registry(arguments)) => dev_registry::run(&arguments, console),
     }
 }

@@ -1,0 +1,46 @@
+//! What can be typed about registries.
+
+// The comments are help for the terminal, where brackets are brackets.
+#![allow(rustdoc::broken_intra_doc_links)]
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DevArguments {
+    /// Run a registry on this machine, to try things with
+    Registry(DevRegistryArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    baler dev registry                                     in memory, at 127.0.0.1:5000\n  \
+    baler dev registry --directory ~/images                what is pushed is there the next time\n  \
+    baler dev registry --auth me:secret                    one who is not logged in may not even pull\n\n\
+    In another terminal:\n  \
+    baler build 127.0.0.1:5000/my-app --publish -B my-builder -p .\n  \
+    skopeo inspect --tls-verify=false docker://127.0.0.1:5000/my-app\n\n\
+    It speaks the OCI distribution protocol, so that Docker, Podman, skopeo, pack and clusters use it as any other registry; \
+    Baler, Docker and pack need no setting for one on 127.0.0.1. Each request is printed. Ctrl-C ends it, and what is in memory is gone. \
+    It is for development: it has no limits, and removes no blob that nothing refers to.")]
+pub(crate) struct DevRegistryArguments {
+    /// Address and port to listen at; port 0 is any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5000")]
+    pub(crate) listen: String,
+    /// Keep images in this directory instead of in memory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// Let in only who logs in as USER:PASSWORD (repeatable)
+    #[arg(long, value_name = "USER:PASSWORD")]
+    pub(crate) auth: Vec<String>,
+    /// Give out tokens instead of taking passwords with each request, as hosted registries do; who does not log in may pull
+    #[arg(long, requires = "auth")]
+    pub(crate) tokens: bool,
+    /// Certificate to speak TLS with, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+    /// Key of the certificate, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
+}

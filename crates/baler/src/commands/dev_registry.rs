@@ -1,0 +1,66 @@
+//! `baler dev registry`.
+
+use std::process::ExitCode;
+use std::sync::mpsc;
+
+use anyhow::{Context as _, bail};
+use baler_platform::output::{Level, Output as _};
+use baler_test_registry::{Auth, Options, Storage, TestRegistry, Tls, TokenServer, User};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::arguments::DevRegistryArguments;
+use crate::output::Console;
+
+pub(crate) fn run(arguments: &DevRegistryArguments, console: &Console) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("could not listen to signals")?;
+    let (sender, requests) = mpsc::channel();
+    let tell = {
+        let sender = sender.clone();
+        // Nobody reads any more once the end has come.
+        Box::new(move |request: &baler_test_registry::Request| drop(sender.send(Some(request.to_string()))))
+    };
+    let registry = TestRegistry::start_telling(options(arguments)?, Some(tell))?;
+    console.result(&format!("Registry at {}, {}", registry.address(), kept(arguments)));
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        signals.forever().next();
+        drop(sender.send(None));
+    })?;
+    while let Ok(Some(request)) = requests.recv() {
+        console.line(Level::Info, &request);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn kept(arguments: &DevRegistryArguments) -> String {
+    match &arguments.directory {
+        Some(directory) => format!("in {}; Ctrl-C ends it", directory.display()),
+        None => "in memory; Ctrl-C ends it".to_owned(),
+    }
+}
+
+fn options(arguments: &DevRegistryArguments) -> anyhow::Result<Options> {
+    let read = |path| fs_err::read(path).map_err(anyhow::Error::from);
+    let tls = match (&arguments.tls_certificate, &arguments.tls_key) {
+        (Some(certificates), Some(key)) => {
+            Some(Tls { certificates: read(certificates)?, key: read(key)?, client_authority: None })
+        }
+        _ => None,
+    };
+    let users = arguments.auth.iter().map(|pair| user(pair)).collect::<anyhow::Result<Vec<_>>>()?;
+    let auth = match (users.is_empty(), arguments.tokens) {
+        (true, _) => Auth::Open,
+        (false, false) => Auth::Basic(users),
+        (false, true) => Auth::Token(TokenServer::new(users)),
+    };
+    let storage = arguments.directory.clone().map_or(Storage::Memory, Storage::Directory);
+    Ok(Options { listen: arguments.listen.clone(), storage, auth, tls, ..Options::default() })
+}
+
+fn user(pair: &str) -> anyhow::Result<User> {
+    match pair.split_once(':') {
+        Some((name, password)) if !name.is_empty() && !password.is_empty() => Ok(User::new(name, password)),
+        // Not quoted: it may be a password.
+        _ => bail!("--auth wants USER:PASSWORD"),
+    }
+}

@@ -220,9 +220,12 @@ impl Resolution<'_> {
         let rank = |child: &Child| child.platform.as_ref().and_then(|platform| wanted.rank(platform));
         let mut fitting: Vec<&Child> = children.iter().filter(|child| rank(child).is_some()).collect();
         fitting.sort_by_key(|child| rank(child));
+        let mut left_out = None;
         for best in &fitting {
             match self.child(best, index_digest) {
-                Err(error) if self.is_left_out(&error) => {}
+                Err(error) if self.is_left_out(&error) => {
+                    left_out.get_or_insert(error);
+                }
                 result => {
                     self.tell_choice(best, if rank(best) == Some(0) { Reason::Exact } else { Reason::Closest });
                     return result;
@@ -245,6 +248,10 @@ impl Resolution<'_> {
                 return Ok(image);
             }
             has.push(image.platform().clone());
+        }
+        // An index of which nothing is held is damaged.
+        if let Some(error) = left_out.filter(|_| has.is_empty()) {
+            return Err(error);
         }
         Err(self.no_platform(has, Some(index_digest.clone())))
     }

@@ -36,6 +36,11 @@ impl Interrupt {
         }
     }
 
+    /// Whether something runs.
+    pub fn has_running(&self) -> bool {
+        !self.lock().groups.is_empty()
+    }
+
     /// The first signal it was triggered with.
     pub fn signal(&self) -> Option<Signal> {
         self.lock().signal

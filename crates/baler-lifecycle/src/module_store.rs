@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use baler_cnb::api::{ApiVersion, BuildpackApi, BuildpackApiError};
+use baler_cnb::api::{ApiVersion, BuildpackApi, BuildpackApiError, InvalidApiVersion};
 use baler_cnb::buildpack::{BuildpackDescriptor, ExtensionDescriptor, ModuleInfo, Stack, Target, escape_id};
 use baler_cnb::features::BuildpackFeatures;
 use baler_cnb::order::Group;
@@ -57,14 +57,14 @@ pub enum ModuleError {
     InvalidName { kind: ModuleKind, part: &'static str, text: String },
 }
 
-/// A module whose Buildpack API is not known.
+/// A module whose Buildpack API is not known; its name is `id@version`.
 #[derive(Debug, thiserror::Error)]
-#[error("set API for {kind} '{name}'")]
-pub struct ModuleApiError {
-    pub kind: ModuleKind,
-    /// `id@version`.
-    pub name: String,
-    pub source: BuildpackApiError,
+pub enum ModuleApiError {
+    // Platforms look for this text.
+    #[error("parse {kind} API '{}' for {kind} '{name}'", if text.trim().is_empty() { "<nil>" } else { text })]
+    Invalid { kind: ModuleKind, name: String, text: String, source: InvalidApiVersion },
+    #[error("set API for {kind} '{name}'")]
+    Unsupported { kind: ModuleKind, name: String, source: BuildpackApiError },
 }
 
 impl fmt::Display for ModuleKind {
@@ -117,7 +117,11 @@ fn check_name(kind: ModuleKind, id: &str, version: &str) -> Result<(), ModuleErr
 
 /// The API `text` of the module `name`, if it is supported.
 pub fn supported_api(kind: ModuleKind, name: &str, text: &str) -> Result<BuildpackApi, ModuleApiError> {
-    text.parse().map_err(|source| ModuleApiError { kind, name: name.to_owned(), source })
+    let name = name.to_owned();
+    text.parse().map_err(|error| match error {
+        BuildpackApiError::Invalid { text, source } => ModuleApiError::Invalid { kind, name, text, source },
+        source @ BuildpackApiError::Unsupported(_) => ModuleApiError::Unsupported { kind, name, source },
+    })
 }
 
 impl Module {
@@ -218,7 +222,9 @@ mod tests {
     fn an_unknown_api_is_named() {
         let error = supported_api(ModuleKind::Buildpack, "a@1", "0.99").unwrap_err();
         assert_eq!(error.to_string(), "set API for buildpack 'a@1'");
-        let source = error.source.to_string();
+        let source = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(source, "buildpack API version '0.99' is incompatible with the lifecycle");
+        let error = supported_api(ModuleKind::Buildpack, "a@1", "").unwrap_err();
+        assert_eq!(error.to_string(), "parse buildpack API '<nil>' for buildpack 'a@1'");
     }
 }

@@ -84,7 +84,7 @@ fn write_layer(architecture: &Architecture, path: &Path) -> Result<()> {
             Content::Link(target) => tar.symlink(&path, Path::new(&target), &root(0o777))?,
         }
     }
-    tar.finish()?.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+    tar.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
     Ok(())
 }
 

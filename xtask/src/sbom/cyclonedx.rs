@@ -1,4 +1,4 @@
-//! CycloneDX 1.5.
+//! `CycloneDX` 1.5.
 
 use serde_json::{Value, json};
 

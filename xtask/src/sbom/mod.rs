@@ -1,4 +1,4 @@
-//! Software bills of materials of the programs, made from Cargo.lock: CycloneDX, SPDX and Syft, the formats that the
+//! Software bills of materials of the programs, made from Cargo.lock: `CycloneDX`, SPDX and Syft, the formats that the
 //! Buildpacks specification knows. The same lock file gives the same bytes: no times, no random numbers.
 
 mod cyclonedx;
@@ -17,8 +17,11 @@ pub(crate) use packages::{Component, Package};
 /// The programs of a release that have bills of materials, and their crates.
 const COMPONENTS: [(&str, &str); 2] = [("lifecycle", "baler"), ("launcher", "baler-launcher")];
 
-/// How a component is written, by the ending of the file.
-const FORMATS: [(&str, fn(&Component) -> Value); 3] =
+/// How a component is written.
+type Document = fn(&Component) -> Value;
+
+/// The formats, by the ending of the file.
+const FORMATS: [(&str, Document); 3] =
     [("cdx", cyclonedx::document), ("spdx", spdx::document), ("syft", syft::document)];
 
 /// Writes `COMPONENT.sbom.FORMAT.json` for all components and formats into `directory`.

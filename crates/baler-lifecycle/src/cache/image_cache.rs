@@ -10,6 +10,7 @@ use baler_image::{
 };
 
 use super::{Cache, CacheError, CacheUpdate, diff_ids};
+use crate::error_text::chain;
 
 /// Where a cache image is: reading and writing happen under one name.
 pub struct ImageCachePlace {
@@ -25,6 +26,7 @@ pub struct ImageCache {
     place: ImageCachePlace,
     image: Option<ResolvedImage>,
     metadata: CacheMetadata,
+    damage: Option<String>,
 }
 
 /// What a layer without entries consists of.
@@ -35,15 +37,25 @@ impl ImageCache {
     /// Opens the cache. An image that is absent, or no cache, is an empty cache; a place that could not answer is an
     /// error.
     pub fn open(place: ImageCachePlace) -> Result<Self, ResolveError> {
-        let image = match resolve(&place.name, &Wanted::Preferably(Platform::host()), place.source.as_ref()) {
-            Ok(image) => Some(image),
-            Err(error @ ResolveError::Source { .. }) => return Err(error),
-            Err(_) => None,
-        };
-        let label = image.as_ref().and_then(|image| image.config().label(CACHE_METADATA));
-        let metadata = label.and_then(|text| serde_json::from_str(text).ok());
+        let (image, mut damage) =
+            match resolve(&place.name, &Wanted::Preferably(Platform::host()), place.source.as_ref()) {
+                Ok(image) => (Some(image), None),
+                Err(ResolveError::NotFound { .. }) => (None, None),
+                Err(error @ ResolveError::Source { .. }) => return Err(error),
+                Err(error) => (None, Some(chain(&error))),
+            };
+        let label = image.as_ref().map(|image| image.config().label(CACHE_METADATA).unwrap_or_default());
+        let metadata = label.and_then(|text| {
+            let metadata = serde_json::from_str(text);
+            metadata.map_err(|error| damage = Some(format!("the label {CACHE_METADATA} is not valid: {error}"))).ok()
+        });
         let image = image.filter(|_| metadata.is_some());
-        Ok(Self { place, image, metadata: metadata.unwrap_or_default() })
+        Ok(Self { place, image, metadata: metadata.unwrap_or_default(), damage })
+    }
+
+    /// Why it cannot be used, if there is one.
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.as_deref()
     }
 
     fn layer(&self, diff_id: &Digest) -> Option<&Layer> {

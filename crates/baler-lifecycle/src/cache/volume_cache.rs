@@ -29,6 +29,7 @@ pub struct VolumeCache {
     directory: PathBuf,
     metadata: Option<CacheMetadata>,
     empty: CacheMetadata,
+    damage: Option<serde_json::Error>,
 }
 
 /// A tar that is being written into the cache. It must not stop an export: what fails is told when it is committed.
@@ -51,8 +52,16 @@ impl VolumeCache {
             let _ = fs_err::rename(&backup, &committed);
         }
         let bytes = read_optional(&committed.join(CACHE_METADATA)).map_err(CacheError::File)?;
-        let metadata = bytes.map(|bytes| serde_json::from_slice(&bytes).unwrap_or_default());
-        Ok(Self { directory: directory.to_owned(), metadata, empty: CacheMetadata::default() })
+        let (metadata, damage) = match bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose() {
+            Ok(metadata) => (metadata, None),
+            Err(error) => (Some(CacheMetadata::default()), Some(error)),
+        };
+        Ok(Self { directory: directory.to_owned(), metadata, empty: CacheMetadata::default(), damage })
+    }
+
+    /// Why its metadata cannot be used, if there is some.
+    pub fn damage(&self) -> Option<&serde_json::Error> {
+        self.damage.as_ref()
     }
 
     fn committed(&self, diff_id: &Digest) -> PathBuf {

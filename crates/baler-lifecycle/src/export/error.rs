@@ -1,5 +1,7 @@
 //! Why an image could not be exported. Texts that people and scripts know from the reference lifecycle are kept.
 
+use std::path::PathBuf;
+
 use baler_cnb::layer::LayerFileError;
 use baler_cnb::metadata::InvalidMetadata;
 use baler_image::{Digest, ImageName, LayerCountMismatch, SinkError, SourceError};
@@ -22,8 +24,8 @@ pub enum ExportError {
     Sboms(#[source] FileError),
     #[error("read build metadata")]
     ReadMetadata(#[source] FileError),
-    #[error("read build metadata")]
-    Metadata(#[source] InvalidMetadata),
+    #[error("read build metadata: {} is not valid", path.display())]
+    Metadata { path: PathBuf, source: InvalidMetadata },
     #[error("read build metadata")]
     LegacyBom(#[source] Box<toml::de::Error>),
     #[error("could not read build.toml of buildpack '{buildpack}'")]

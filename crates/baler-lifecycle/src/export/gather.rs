@@ -5,7 +5,7 @@ use baler_cnb::group::GroupElement;
 use baler_cnb::metadata::{LegacyBom, Metadata};
 
 use super::{ExportError, ExportInputs};
-use crate::files::read_text;
+use crate::files::FileError;
 use crate::layers_directory::{self, BuildpackDirectory};
 
 /// What is in the layers directory.
@@ -21,8 +21,10 @@ pub(crate) struct Gathered<'a> {
 /// Reads it all, and refuses layers whose `<layer>.toml` is malformed.
 pub(crate) fn gather<'a>(inputs: &ExportInputs<'a>, features: PlatformFeatures) -> Result<Gathered<'a>, ExportError> {
     let layers = &inputs.layers.host;
-    let text = read_text(&layers.join("config/metadata.toml")).map_err(ExportError::ReadMetadata)?.unwrap_or_default();
-    let metadata = Metadata::from_toml(&text).map_err(ExportError::Metadata)?;
+    let path = layers.join("config/metadata.toml");
+    let text =
+        fs_err::read_to_string(&path).map_err(FileError::because("read", &path)).map_err(ExportError::ReadMetadata)?;
+    let metadata = Metadata::from_toml(&text).map_err(|source| ExportError::Metadata { path, source })?;
     let read_bom = || LegacyBom::from_toml(&text).map_err(|source| ExportError::LegacyBom(Box::new(source)));
     let legacy_bom = if features.legacy_bom_files { None } else { Some(read_bom()?) };
     let mut buildpacks = Vec::new();

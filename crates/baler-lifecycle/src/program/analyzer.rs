@@ -37,6 +37,8 @@ pub(super) struct Request {
     /// What the image will be called: the image, then its tags.
     pub(super) names: Vec<ImageName>,
     previous: ImageName,
+    /// The cache image.
+    cache: Option<ImageName>,
 }
 
 /// What analyze found, and where.
@@ -52,7 +54,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let request = request(context)?;
     caches::warn_launch_cache(context);
     let mut given = vec![settings.layers_directory()];
-    given.extend(settings.launch_cache_directory());
+    given.extend([settings.cache_directory(), settings.launch_cache_directory()].into_iter().flatten());
     let user = privileges::become_user(context, &given)?;
     let skip_layers =
         settings.boolean("skip-layers", "CNB_SKIP_LAYERS") || settings.boolean("skip-layers", "CNB_SKIP_RESTORE");
@@ -68,10 +70,9 @@ pub(super) fn request(context: &Context<'_>) -> Result<Request, Failure> {
     let names = parse_names(&places, std::iter::once(image.clone()).chain(tags))?;
     let previous = settings.text("previous-image", "CNB_PREVIOUS_IMAGE").unwrap_or(image);
     let previous = places.name(&previous).map_err(|error| Failure::new(code::ARGUMENTS, error))?;
-    if let Some(image) = settings.text("cache-image", "CNB_CACHE_IMAGE") {
-        places.name(&image).map_err(|error| Failure::new(code::ARGUMENTS, error))?;
-    }
-    Ok(Request { places, names, previous })
+    let cache = settings.text("cache-image", "CNB_CACHE_IMAGE").map(|image| places.registries().name(&image));
+    let cache = cache.transpose().map_err(|error| Failure::new(code::ARGUMENTS, error))?;
+    Ok(Request { places, names, previous, cache })
 }
 
 /// The names that an image gets, all in one registry.
@@ -96,6 +97,7 @@ pub(super) fn analyze_images(
     let settings = context.settings;
     let failed = |error| Failure::new(code::ANALYZE, error).to("analyze");
     request.places.check_writable(&request.names)?;
+    request.places.registries().check_writable(request.cache.as_slice())?;
     let run_image = find_run_image(context, request)?;
     let previous =
         request.places.find(&request.previous).map_err(|error| Failure::new(code::ANALYZE, error).to("analyze"))?;

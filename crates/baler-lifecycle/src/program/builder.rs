@@ -6,7 +6,7 @@ use baler_cnb::features::PlatformFeatures;
 use baler_cnb::group::GroupFile;
 use baler_cnb::plan::PlanFile;
 
-use super::detector::{interrupted, refuse_root, target};
+use super::detector::{refuse_root, target};
 use super::failure::{Failure, code};
 use super::{Context, Flag};
 use crate::build::{BuildError, BuildInputs, BuildResult, build};
@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
 pub(super) fn run_buildpacks(context: &Context<'_>) -> Result<(), Failure> {
     let settings = context.settings;
     let inputs = inputs(context)?;
-    let result: BuildResult = build(&inputs, context.log).map_err(|error| failure(error, context))?;
+    let result: BuildResult = build(&inputs, context.log).map_err(failure)?;
     let path = inputs.layers_directory.join("config").join("metadata.toml");
     let text = result.metadata_toml(PlatformFeatures::for_api(settings.platform_api));
     let text = text.map_err(|error| Failure::new(code::BUILD, error))?;
@@ -67,11 +67,11 @@ fn inputs(context: &Context<'_>) -> Result<BuildInputs, Failure> {
     })
 }
 
-fn failure(error: BuildError, context: &Context<'_>) -> Failure {
+fn failure(error: BuildError) -> Failure {
     let code = match &error {
         BuildError::Failed { .. } | BuildError::Run { .. } => code::BUILDPACK,
         BuildError::Api(_) => code::BUILDPACK_API,
-        BuildError::Interrupted => interrupted(context),
+        BuildError::Interrupted => code::FAILED,
         BuildError::LookUp(_)
         | BuildError::Composite(_)
         | BuildError::Environment(_)

@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::failure::{Failure, code};
+use super::interruptible::InterruptibleCache;
 use super::places::{PlaceError, Places};
 use crate::cache::{Cache, ImageCache, ImageCachePlace, VolumeCache};
 use crate::export::DEFAULT_CREATED;
@@ -16,6 +17,17 @@ pub(super) fn warn(context: &Context<'_>) {
     warn_launch_cache(context);
 }
 
+/// The app image and the cache are always written at the same time; without a cache there is nothing to do so with.
+pub(super) fn warn_parallel(context: &Context<'_>) {
+    let settings = context.settings;
+    let has_cache = settings.cache_directory().is_some() || settings.text("cache-image", "CNB_CACHE_IMAGE").is_some();
+    if settings.boolean("parallel", "CNB_PARALLEL_EXPORT") && !has_cache {
+        context
+            .log
+            .warn("Parallel export has been enabled, but it has not taken effect because no cache has been specified.");
+    }
+}
+
 /// A launch cache belongs to a daemon.
 pub(super) fn warn_launch_cache(context: &Context<'_>) {
     if context.settings.launch_cache_directory().is_some() {
@@ -26,21 +38,31 @@ pub(super) fn warn_launch_cache(context: &Context<'_>) {
 /// Opens the cache.
 pub(super) fn open(context: &Context<'_>, places: &Places) -> Result<Option<Box<dyn Cache>>, Failure> {
     let settings = context.settings;
-    if let Some(text) = settings.text("cache-image", "CNB_CACHE_IMAGE") {
-        return open_image(&places.registries(), &text).map(Some);
-    }
-    let Some(directory) = settings.cache_directory() else { return Ok(None) };
-    let cache = VolumeCache::open(&directory).map_err(|error| Failure::new(code::FAILED, error))?;
-    Ok(Some(Box::new(cache)))
+    let cache = if let Some(text) = settings.text("cache-image", "CNB_CACHE_IMAGE") {
+        open_image(context, &places.registries(), &text)?
+    } else if let Some(directory) = settings.cache_directory() {
+        let failed = |error| Failure::new(code::FAILED, error).to("open the cache");
+        let cache = VolumeCache::open(&directory).map_err(failed)?;
+        if let Some(error) = cache.damage() {
+            context.log.warn(&format!("Not using the cache {}: its metadata is damaged: {error}", directory.display()));
+        }
+        Box::new(cache)
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(Box::new(InterruptibleCache { cache, interrupt: context.interrupt.clone() })))
 }
 
 /// A cache image is always in a registry.
-fn open_image(places: &Places, text: &str) -> Result<Box<dyn Cache>, Failure> {
+fn open_image(context: &Context<'_>, places: &Places, text: &str) -> Result<Box<dyn Cache>, Failure> {
     let failed = |error: PlaceError| Failure::new(code::FAILED, error).to("open the cache image");
     let name = places.name(text).map_err(|error| Failure::new(code::ARGUMENTS, error))?;
     let (source, sink) = (places.source(&name).map_err(failed)?, places.sink(&name).map_err(failed)?.boxed());
     let created = jiff::Timestamp::from_second(DEFAULT_CREATED).unwrap_or_default().to_string();
     let place = ImageCachePlace { name, source, sink, created };
     let cache = ImageCache::open(place).map_err(|error| failed(error.into()))?;
+    if let Some(damage) = cache.damage() {
+        context.log.warn(&format!("Not using the cache image {text}: {damage}"));
+    }
     Ok(Box::new(cache))
 }

@@ -51,12 +51,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let settings = context.settings;
     let request = analyzer::request(context)?;
     caches::warn(context);
-    let has_cache = settings.cache_directory().is_some() || settings.text("cache-image", "CNB_CACHE_IMAGE").is_some();
-    if settings.boolean("parallel", "CNB_PARALLEL_EXPORT") && !has_cache {
-        context
-            .log
-            .warn("Parallel export has been enabled, but it has not taken effect because no cache has been specified.");
-    }
+    caches::warn_parallel(context);
     let mut given: Vec<_> =
         [settings.cache_directory(), settings.launch_cache_directory()].into_iter().flatten().collect();
     given.push(settings.layers_directory());

@@ -121,9 +121,9 @@ fn failure(error: DetectError, context: &Context<'_>) -> Failure {
         DetectError::NoGroup => code::NO_GROUP,
         DetectError::NoGroupAndErrors => code::NO_GROUP_AND_ERRORS,
         DetectError::Api(_) => code::BUILDPACK_API,
-        DetectError::Order(_) | DetectError::TemporaryDirectory { .. } => code::FAILED,
+        // What a signal ends gets another code later.
+        DetectError::Order(_) | DetectError::TemporaryDirectory { .. } | DetectError::Interrupted => code::FAILED,
         DetectError::Composite { .. } | DetectError::Cycle(_) | DetectError::Environment(_) => code::DETECT,
-        DetectError::Interrupted => interrupted(context),
     };
     if matches!(error, DetectError::NoGroup | DetectError::NoGroupAndErrors) {
         context.log.error("No buildpack groups passed detection.");
@@ -132,10 +132,4 @@ fn failure(error: DetectError, context: &Context<'_>) -> Failure {
         context.log.error("Please check that you are running against the correct path.");
     }
     Failure::new(code, error).to("detect")
-}
-
-/// The exit code of a program that a signal has ended, as shells give it.
-pub(super) fn interrupted(context: &Context<'_>) -> u8 {
-    let signal = context.interrupt.signal().map_or(0, rustix::process::Signal::as_raw);
-    u8::try_from(128 + signal).unwrap_or(code::FAILED)
 }

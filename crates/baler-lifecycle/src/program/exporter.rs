@@ -9,6 +9,7 @@ use baler_image::{ImageName, Source};
 
 use super::analyzer::parse_names;
 use super::failure::{Failure, code};
+use super::interruptible::InterruptibleSink;
 use super::places::Places;
 use super::restorer::{check_apis, threads};
 use super::{Context, Flag, caches, privileges, run_images};
@@ -74,6 +75,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let places = Places::open(context)?;
     let names = parse_names(&places, settings.images()?.into_iter())?;
     caches::warn(context);
+    caches::warn_parallel(context);
     let given: Vec<PathBuf> =
         [settings.cache_directory(), settings.launch_cache_directory()].into_iter().flatten().collect();
     let user = privileges::become_user(context, &given)?;
@@ -181,8 +183,9 @@ pub(super) fn export_image(context: &Context<'_>, request: &Request<'_>) -> Resu
         names: request.names,
         threads: threads(),
     };
+    let sink = InterruptibleSink { sink: &sinks, interrupt: context.interrupt };
     let places =
-        ExportPlaces { sink: &sinks, run_image: request.run_image, previous: request.previous, cache: request.cache };
+        ExportPlaces { sink: &sink, run_image: request.run_image, previous: request.previous, cache: request.cache };
     let exported = export(&inputs, &places, context.log).map_err(failed)?;
     write_toml(&settings.report_path(), &exported.report)
         .map_err(|error| Failure::new(code::EXPORT, error).to("write export report"))

@@ -62,6 +62,12 @@ impl Failure {
         Self { action: Some(action), ..self }
     }
 
+    /// The same with another exit code.
+    #[must_use]
+    pub fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
     /// Arguments that cannot be used.
     pub fn arguments(text: impl Into<String>) -> Self {
         Self::new(code::ARGUMENTS, text.into())

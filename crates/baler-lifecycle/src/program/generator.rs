@@ -4,7 +4,7 @@ use std::os::fd::AsFd as _;
 
 use baler_cnb::analyzed::Analyzed;
 
-use super::detector::{interrupted, write_plan};
+use super::detector::write_plan;
 use super::failure::{Failure, code};
 use super::{Context, run_images};
 use crate::detect::{DetectInputs, Detection};
@@ -17,7 +17,7 @@ pub(super) fn run(context: &Context<'_>, inputs: &DetectInputs, detection: Detec
     let path = context.settings.analyzed_path();
     let before: Analyzed = read_optional_toml(&path).map_err(failed)?.unwrap_or_default();
     let inputs = generate_inputs(context, inputs, detection, &before)?;
-    let generation = generate(&inputs, context.log).map_err(|error| failure(error, context))?;
+    let generation = generate(&inputs, context.log).map_err(failure)?;
     if generation.plan != inputs.plan {
         write_plan(context, &generation.plan)?;
     }
@@ -57,11 +57,11 @@ fn generate_inputs(
     })
 }
 
-fn failure(error: GenerateError, context: &Context<'_>) -> Failure {
+fn failure(error: GenerateError) -> Failure {
     let code = match &error {
         GenerateError::Failed { .. } | GenerateError::Run { .. } => code::EXTENSION,
         GenerateError::Api(_) => code::BUILDPACK_API,
-        GenerateError::Interrupted => interrupted(context),
+        GenerateError::Interrupted => code::FAILED,
         GenerateError::LookUp(_)
         | GenerateError::Environment(_)
         | GenerateError::Output { .. }

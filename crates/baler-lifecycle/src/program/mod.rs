@@ -16,6 +16,7 @@ mod extender;
 mod failure;
 mod flags;
 mod generator;
+mod interruptible;
 mod places;
 mod privileges;
 mod rebaser;
@@ -132,9 +133,16 @@ fn run_phase(phase: Phase, arguments: &[OsString], environment: Environment) -> 
     }
     let settings = Settings::new(api, parsed, environment);
     let log = StdoutLog::new(settings.log_level()?).watched(events::writer(&settings.environment));
+    for word in settings.late_flags() {
+        log.warn(&format!("{word} stands behind the arguments, where it is no flag"));
+    }
     let interrupt = Interrupt::new();
-    dispatch(phase, &Context { settings: &settings, log: &log, interrupt: &interrupt })?;
-    Ok(ExitCode::SUCCESS)
+    let result = dispatch(phase, &Context { settings: &settings, log: &log, interrupt: &interrupt });
+    match interrupt.signal() {
+        None => result.map(|()| ExitCode::SUCCESS),
+        // Whatever failed did so for that reason. A phase that was through with its work has not failed.
+        Some(_) => result.map(|()| ExitCode::SUCCESS).map_err(|failure| failure.with_code(signals::code(&interrupt))),
+    }
 }
 
 /// What a phase's front is given.

@@ -57,7 +57,9 @@ fn give(directory: &Path, uid: u32, gid: u32) -> Result<(), FileError> {
     if metadata.uid() == uid || (is_group && mode & 0o020 != 0) || mode & 0o002 != 0 {
         return Ok(());
     }
-    give_all(directory, uid, gid)
+    // A link to a volume stands for the volume.
+    let root = fs_err::canonicalize(directory).map_err(FileError::because("look at", directory))?;
+    give_all(&root, uid, gid)
 }
 
 fn give_all(path: &Path, uid: u32, gid: u32) -> Result<(), FileError> {

@@ -6,6 +6,7 @@ use baler_cnb::run::RunImage;
 
 use super::analyzer::parse_names;
 use super::failure::{Failure, code};
+use super::interruptible::InterruptibleSink;
 use super::places::{Located, Places};
 use super::{Context, Flag, privileges, run_images};
 use crate::export::DEFAULT_CREATED;
@@ -46,7 +47,8 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
         created: DEFAULT_CREATED,
         names: &names,
     };
-    let at = RebasePlaces { app: app.source.as_ref(), run_image: run_image.source.as_ref(), sink: &sinks };
+    let sink = InterruptibleSink { sink: &sinks, interrupt: context.interrupt };
+    let at = RebasePlaces { app: app.source.as_ref(), run_image: run_image.source.as_ref(), sink: &sink };
     let rebased = rebase(&inputs, &at, context.log).map_err(failed)?;
     write_toml(&settings.report_path(), &rebased.report).map_err(|error| Failure::new(code::REBASE, error))
 }

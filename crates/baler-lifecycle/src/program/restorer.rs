@@ -15,6 +15,7 @@ use crate::cache::Cache;
 use crate::error_text::chain;
 use crate::export::offers_run_image;
 use crate::log::Log as _;
+use crate::module_store::{ModuleKind, supported_api};
 use crate::mounted::{BuildUser, MountedDirectory};
 use crate::restore::{Restoration, RestoreInputs, restore};
 use crate::toml_file::{read_optional_toml, read_toml, write_toml};
@@ -33,7 +34,6 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::text("layers", "path to layers directory"),
     Flag::boolean("layout", "export to OCI layout format on disk").since(12),
     Flag::text("layout-dir", "path to layout directory").since(12),
-    Flag::text("log-level", "logging level"),
     Flag::text("run", "path to run.toml").since(14),
     Flag::boolean("skip-layers", "do not perform layer analysis"),
     Flag::text("uid", "UID of user in the stack's build and run images"),
@@ -71,11 +71,11 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
 
 /// The Buildpack APIs that the group was detected with.
 pub(super) fn check_apis(group: &GroupFile) -> Result<(), Failure> {
-    for module in group.group.iter().chain(&group.group_extensions) {
-        module.api.parse::<baler_cnb::api::BuildpackApi>().map_err(|error| {
-            let what = format!("set API for buildpack '{}@{}': {error}", module.id, module.version);
-            Failure::new(code::BUILDPACK_API, what)
-        })?;
+    let buildpacks = group.group.iter().map(|module| (ModuleKind::Buildpack, module));
+    for (kind, module) in buildpacks.chain(group.group_extensions.iter().map(|module| (ModuleKind::Extension, module)))
+    {
+        supported_api(kind, &format!("{}@{}", module.id, module.version), &module.api)
+            .map_err(|error| Failure::new(code::BUILDPACK_API, error))?;
     }
     Ok(())
 }
@@ -118,6 +118,11 @@ fn complete_analyzed(context: &Context<'_>, places: &Places, group: &GroupFile) 
         }
     };
     let before = analyzed.clone();
+    if features.restorer_checks_run_image
+        && let Some(run_image) = &analyzed.run_image
+    {
+        run_images::check_selected(context, places, &run_image.image)?;
+    }
     if let (true, Some(text)) = (features.extensions, settings.text("build-image", "CNB_BUILD_IMAGE")) {
         let located = run_images::named(places, &text, code::FAILED)?;
         analyzed.build_image = Some(ImageReference { reference: pinned_reference(&located.image) });

@@ -1,5 +1,6 @@
 //! What a phase was told: by a flag, else by the environment, else by default.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -170,9 +171,12 @@ impl Settings {
 
     /// The one image that a phase is given.
     pub fn only_image(&self) -> Result<String, Failure> {
-        match self.images()?.as_slice() {
-            [image] => Ok(image.clone()),
-            images => Err(Failure::arguments(format!("received {} image arguments, but expected 1", images.len()))),
+        match self.parsed.positionals.as_slice() {
+            [image] => Ok(image.to_string_lossy().into_owned()),
+            words => {
+                Err(Failure::arguments(format!("received {} arguments, but expected 1", words.len()))
+                    .to("parse arguments"))
+            }
         }
     }
 
@@ -180,9 +184,14 @@ impl Settings {
     pub fn images(&self) -> Result<Vec<String>, Failure> {
         let images: Vec<_> = self.parsed.positionals.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         if images.is_empty() {
-            return Err(Failure::arguments("failed to parse arguments: at least one image argument is required"));
+            return Err(Failure::arguments("at least one image argument is required").to("parse arguments"));
         }
         Ok(images)
+    }
+
+    /// Words after the flags that look like flags.
+    pub fn late_flags(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.parsed.positionals.iter().map(|word| word.to_string_lossy()).filter(|word| word.starts_with('-'))
     }
 
     /// `-system`.
@@ -216,7 +225,7 @@ impl Settings {
         if words.is_empty() {
             return Ok(());
         }
-        Err(Failure::arguments(format!("received unexpected arguments: {}", words.join(" "))))
+        Err(Failure::arguments(format!("received unexpected arguments: {}", words.join(" "))).to("parse arguments"))
     }
 }
 

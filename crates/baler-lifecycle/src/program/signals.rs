@@ -7,10 +7,13 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::failure::code;
 use crate::interrupt::Interrupt;
 
 /// How long a module may take to tidy up before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
+/// The same for the program's own work.
+const OWN_GRACE: Duration = Duration::from_millis(500);
 
 /// Lets signals that ask the program to end trigger `interrupt`.
 pub(super) fn watch(interrupt: &Interrupt) -> io::Result<()> {
@@ -26,7 +29,7 @@ pub(super) fn watch(interrupt: &Interrupt) -> io::Result<()> {
             };
             interrupt.trigger(if is_repeated { Signal::KILL } else { signal });
             if !is_repeated {
-                kill_later(interrupt.clone());
+                end_later(interrupt.clone());
             }
         }
     };
@@ -34,9 +37,25 @@ pub(super) fn watch(interrupt: &Interrupt) -> io::Result<()> {
 }
 
 /// Whoever is slow to end is killed. If all end at once, so does the program, and this thread with it.
-fn kill_later(interrupt: Interrupt) {
+fn end_later(interrupt: Interrupt) {
     std::thread::spawn(move || {
-        std::thread::sleep(GRACE);
-        interrupt.trigger(Signal::KILL);
+        if interrupt.has_running() {
+            std::thread::sleep(GRACE);
+            interrupt.trigger(Signal::KILL);
+        }
+        std::thread::sleep(OWN_GRACE);
+        // What waits for a registry cannot be woken. Whatever was being written has not got its name yet.
+        end_now(&interrupt);
     });
+}
+
+#[expect(clippy::exit, reason = "the other threads do not come back")]
+fn end_now(interrupt: &Interrupt) {
+    std::process::exit(i32::from(code(interrupt)));
+}
+
+/// The exit code of a program that a signal has ended, as shells give it.
+pub(super) fn code(interrupt: &Interrupt) -> u8 {
+    let signal = interrupt.signal().map_or(0, Signal::as_raw);
+    u8::try_from(128 + signal).unwrap_or(code::FAILED)
 }

@@ -24,7 +24,7 @@ fn put(layout: &Layout, media_type: &str, bytes: &[u8]) -> Descriptor {
 }
 
 /// A run image whose layers are texts; the lowest of them may be the same as the highest.
-fn make_run_image(path: &Path, layers: &[&str], distro: &str) {
+pub(crate) fn make_run_image(path: &Path, layers: &[&str], distro: &str) {
     let layout = Layout::create_or_open(path).unwrap();
     let blobs: Vec<_> = layers.iter().map(|text| put(&layout, OCI_LAYER_GZIP, text.as_bytes())).collect();
     let diff_ids: Vec<_> = layers.iter().map(|text| Digest::of(format!("tar of {text}").as_bytes())).collect();
@@ -45,13 +45,13 @@ fn only(path: &Path) -> ImageName {
     ImageName::from(Target::Layout { path: path.to_owned(), name: None })
 }
 
-fn find(path: &Path) -> (ResolvedImage, Layout) {
+pub(crate) fn find(path: &Path) -> (ResolvedImage, Layout) {
     let layout = Layout::open(path).unwrap();
     (resolve(&only(path), &Wanted::Preferably(Platform::host()), &layout).unwrap(), layout)
 }
 
 /// Everybody may read and write what the test made.
-fn open_up(place: &Place) {
+pub(crate) fn open_up(place: &Place) {
     let all = std::process::Command::new("chmod").arg("-R").arg("a+rwX").arg(place.path("")).status().unwrap();
     assert!(all.success());
 }
@@ -66,7 +66,7 @@ fn create(place: &Place, arguments: &[&str]) -> Option<(Option<i32>, String)> {
     Some(outcome(&mut creator))
 }
 
-fn prepare() -> Place {
+pub(crate) fn prepare() -> Place {
     let place = Place::new();
     place.buildpack("a", "", "exit 0", "cat \"$1/kept.toml\" 2>/dev/null || echo new\nmkdir -p \"$1/kept\"; echo x >\"$1/kept/f\"\nprintf '[types]\\nlaunch = true\\ncache = true\\n[metadata]\\nn = 1\\n' >\"$1/kept.toml\"");
     place.write("layers/order.toml", "[[order]]\n[[order.group]]\nid = \"a\"\nversion = \"1\"\n");

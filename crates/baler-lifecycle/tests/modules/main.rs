@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests are tests")]
 
+mod bad_input;
 mod build;
+mod built;
+mod damage;
 mod detect;
 mod generate;
 mod layouts;

@@ -1,0 +1,196 @@
+//! Damaged caches and images, directories that cannot be written, full disks and signals: each phase goes on without
+//! them, or ends with its exit code and leaves nothing half-written.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use fs_err as fs;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::built::{built, left_behind, phase, prepared, run};
+use crate::layouts::{find, open_up};
+use crate::programs::outcome;
+use crate::support::{Place, wait_for};
+
+#[test]
+fn a_damaged_layer_of_the_cache_is_dropped_and_made_again() {
+    let Some(place) = built() else { return };
+    let committed = place.path("cache/committed");
+    let tar = fs::read_dir(&committed).unwrap().map(|entry| entry.unwrap().path());
+    let tar = tar.into_iter().find(|path| path.extension().is_some_and(|end| end == "tar")).unwrap();
+    let whole = fs::read(&tar).unwrap();
+    for damage in [&whole[..700], &[whole.as_slice(), &[1; 512]].concat(), b"", &vec![b'x'; whole.len()]] {
+        for name in ["a", "config", "sbom"] {
+            fs::remove_dir_all(place.path("layers").join(name)).unwrap_or_default();
+        }
+        fs::remove_file(&tar).unwrap();
+        fs::write(&tar, damage).unwrap();
+        open_up(&place);
+        let (code, output) = run(&place, "restore", &[]).unwrap();
+        assert_eq!(code, Some(0), "{output}");
+        assert!(output.contains("Warning: Skipping restore for layer a:kept: "), "{output}");
+        assert!(!place.path("layers/a/kept").exists() && !place.path("layers/a/kept.toml").exists());
+        for name in ["build", "export"] {
+            let (code, output) = run(&place, name, &[]).unwrap();
+            assert_eq!(code, Some(0), "{output}");
+        }
+        assert_eq!(fs::read(&tar).unwrap(), whole, "made again");
+        assert_eq!(left_behind(&place), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_previous_image_whose_label_cannot_be_read_is_none() {
+    let Some(place) = built() else { return };
+    let app = place.path("layouts/registry.example/app/1");
+    let before = find(&app).0.digest().clone();
+    let blob = |path: &std::path::Path| {
+        fs::read_to_string(path).unwrap_or_default().contains("io.buildpacks.lifecycle.metadata")
+    };
+    let config = fs::read_dir(app.join("blobs/sha256"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| blob(path))
+        .unwrap();
+    let old_config = fs::read_to_string(&config).unwrap();
+    let broken =
+        old_config.replace(r#""io.buildpacks.lifecycle.metadata":"{"#, r#""io.buildpacks.lifecycle.metadata":"["#);
+    assert_ne!(broken, old_config);
+    // The same image with another config.
+    let digest = |text: &str| baler_image::Digest::of(text.as_bytes());
+    let index = fs::read_to_string(app.join("index.json")).unwrap();
+    let manifest_path = |digest: &baler_image::Digest| app.join("blobs/sha256").join(digest.hex());
+    let manifest = fs::read_to_string(manifest_path(&before)).unwrap();
+    let sizes = |text: &str| format!("\"size\":{}", text.len());
+    let new_manifest = manifest
+        .replace(&digest(&old_config).to_string(), &digest(&broken).to_string())
+        .replace(&sizes(&old_config), &sizes(&broken));
+    let new_index = index
+        .replace(&before.to_string(), &digest(&new_manifest).to_string())
+        .replace(&sizes(&manifest), &sizes(&new_manifest));
+    for (path, text) in [
+        (manifest_path(&digest(&broken)), &broken),
+        (manifest_path(&digest(&new_manifest)), &new_manifest),
+        (app.join("index.json"), &new_index),
+    ] {
+        fs::write(path, text).unwrap();
+    }
+    let all = Command::new("chmod").args(["-R", "a+rwX"]).arg(&app).status().unwrap();
+    assert!(all.success());
+    let (code, output) = run(&place, "analyze", &["-log-level", "debug"]).unwrap();
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("its label io.buildpacks.lifecycle.metadata is not valid"), "{output}");
+    assert!(place.read("layers/analyzed.toml").contains("reference = \"\"\n"));
+    let (code, output) = run(&place, "export", &[]).unwrap();
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("Adding layer 'a:kept'"), "{output}");
+    assert_eq!(*find(&app).0.digest(), before, "the image is what it was");
+}
+
+#[test]
+fn a_layers_directory_that_is_read_only_ends_every_phase() {
+    let Some(place) = built() else { return };
+    fs::remove_dir_all(place.path("layers/a")).unwrap();
+    let close = |mode| {
+        for name in ["layers/config", "layers/sbom", "layers"] {
+            if place.path(name).exists() {
+                fs::set_permissions(place.path(name), PermissionsExt::from_mode(mode)).unwrap();
+            }
+        }
+        for entry in fs::read_dir(place.path("layers")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                fs::set_permissions(path, PermissionsExt::from_mode(mode & 0o666)).unwrap();
+            }
+        }
+    };
+    for (name, code) in [("analyze", 1), ("detect", 1), ("restore", 42), ("build", 52)] {
+        let mut command = prepared(&place, name, &[]).unwrap();
+        close(0o555);
+        let (found, output) = outcome(&mut command);
+        close(0o777);
+        assert_eq!(found, Some(code), "{name}: {output}");
+        assert!(output.contains(&*place.path("layers").to_string_lossy()), "{name}: {output}");
+    }
+    assert_eq!(left_behind(&place), Vec::<String>::new());
+}
+
+/// Starts a phase that gets stuck in reading or writing `fifo`, sends SIGTERM, and says how it ended.
+fn terminated(place: &Place, name: &str, arguments: &[&str], is_stuck: impl Fn() -> bool) -> Option<i32> {
+    let mut command = phase(place, name).unwrap();
+    command.args(arguments);
+    if matches!(name, "analyze" | "export") {
+        command.arg("registry.example/app:2");
+    }
+    let mut running = command.stdout(Stdio::null()).spawn().unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !is_stuck() && std::time::Instant::now() < deadline {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    kill_process(Pid::from_child(&running), Signal::TERM).unwrap();
+    running.wait().unwrap().code()
+}
+
+#[test]
+fn a_signal_ends_every_phase() {
+    let Some(place) = built() else { return };
+    // Detect, in a buildpack.
+    place.script("buildpacks/a/1/bin/detect", "echo $$ >../app/pid; sleep 60");
+    open_up(&place);
+    let pid = place.path("app/pid");
+    assert_eq!(terminated(&place, "detect", &[], || pid.exists() && !wait_for(&pid).is_empty()), Some(143));
+    fs::remove_file(&pid).unwrap();
+
+    // The others, while they wait for a file that never comes.
+    let fifo = place.path("fifo");
+    assert!(Command::new("mkfifo").args(["-m", "666"]).arg(&fifo).status().unwrap().success());
+    let fifo = fifo.to_str().unwrap();
+    let opened = || std::thread::sleep(std::time::Duration::from_millis(300));
+    let stuck = || {
+        opened();
+        true
+    };
+    assert_eq!(terminated(&place, "analyze", &["-run", fifo, "-run-image", ""], stuck), Some(143));
+    assert_eq!(terminated(&place, "restore", &["-group", fifo], stuck), Some(143));
+
+    // Export, in the middle of a layer.
+    fs::File::create(place.path("app/large")).unwrap().set_len(1 << 36).unwrap();
+    open_up(&place);
+    let blobs = place.path("layouts/registry.example/app/2/blobs/sha256");
+    let has_begun = || fs::read_dir(&blobs).is_ok_and(|mut entries| entries.next().is_some());
+    assert_eq!(terminated(&place, "export", &[], has_begun), Some(143));
+    assert!(!place.read("layouts/registry.example/app/2/index.json").contains("digest"), "no image");
+    assert_eq!(fs::read_dir(&blobs).unwrap().count(), 0, "no part of a blob");
+    assert_eq!(left_behind(&place), Vec::<String>::new());
+}
+
+#[test]
+fn a_full_disk_leaves_no_image() {
+    if !rustix::process::getuid().is_root() {
+        println!("SKIP: needs root");
+        return;
+    }
+    let Some(place) = built() else { return };
+    place.write(
+        "app/noise",
+        &(0..200_000_u32).map(|n| format!("{:x} ", n.wrapping_mul(2_654_435_761))).collect::<String>(),
+    );
+    let small = |directory: &str, more: &str| {
+        fs::create_dir_all(place.path(directory)).unwrap();
+        let command = phase(&place, "export").unwrap();
+        let mut words = vec![command.get_program().to_owned()];
+        words.extend(command.get_args().map(std::ffi::OsStr::to_owned));
+        let script = format!("mount -t tmpfs -o size=300k,mode=1777 tmpfs \"$0\" && exec \"$@\"; {more}");
+        let mut shell = Command::new("unshare");
+        shell.args(["--mount", "sh", "-c", &script]).arg(place.path(directory)).args(words);
+        shell.env("CNB_PLATFORM_API", "0.15").env("CNB_EXPERIMENTAL_MODE", "quiet").env("HOME", "/nonexistent");
+        shell.arg("registry.example/app:3");
+        outcome(&mut shell)
+    };
+    let (code, output) = small("layouts/registry.example/app/3", "");
+    assert_eq!(code, Some(62), "{output}");
+    assert!(output.contains("no space left on the disk of") && output.contains("registry.example/app/3"), "{output}");
+    // The cache is no reason to lose the image.
+    let (code, output) = small("cache", "");
+    assert_eq!(code, Some(0), "{output}");
+}

@@ -49,7 +49,7 @@ fn end_later(interrupt: Interrupt) {
     });
 }
 
-#[expect(clippy::exit, reason = "the other threads do not come back")]
+#[expect(clippy::exit, clippy::disallowed_methods, reason = "the other threads do not come back")]
 fn end_now(interrupt: &Interrupt) {
     std::process::exit(i32::from(code(interrupt)));
 }

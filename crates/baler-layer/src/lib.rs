@@ -4,6 +4,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`tar`] | the tar stream: headers, PAX records, the writer and the reader |
+//! | [`archive`] | tars that people packed, read as streams |
 //! | [`directory`], [`slices`], [`module`] | which entries a layer has: a directory, an application in slices, a buildpack |
 //! | [`glob`] | the patterns of slices |
 //! | [`sink`] | tar bytes in; diffID, compressed blob and its digest out |
@@ -16,6 +17,7 @@
 //! environment and no clock, and prints nothing.
 
 pub mod apply;
+pub mod archive;
 pub mod directory;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -95,7 +95,13 @@ impl Fixture {
     fn create(&self, config: &str) -> Result<builder::CreatedBuilder, CreateError> {
         let path = self.directory.path().join("builder.toml");
         fs_err::write(&path, config).unwrap();
-        let request = CreateRequest { image: "builder".parse().unwrap(), config: path };
+        let request = CreateRequest {
+            names: vec!["builder".parse().unwrap()],
+            config: path,
+            target: None,
+            flattened: Vec::new(),
+            labels: std::collections::BTreeMap::new(),
+        };
         builder::create(&context(&self.store, &self.directory.path().join("program")), &request)
     }
 }
@@ -147,7 +153,17 @@ fn a_build_image_without_a_build_user_is_refused() {
 }
 
 #[test]
-fn what_builders_cannot_have_yet_is_named() {
-    let error = Fixture::new(&IDS).create(&format!("{IMAGES}[lifecycle]\nuri = \"x\"\n")).unwrap_err();
-    assert!(matches!(error, CreateError::Unsupported { what: "a lifecycle from a URI", .. }), "{error}");
+fn another_lifecycle_than_the_own_one_needs_an_archive() {
+    let create = |text: &str| {
+        let config = format!("{IMAGES}[lifecycle]\n{text}\n");
+        Fixture::new(&IDS).create(&config).map(|created| created.buildpacks.len())
+    };
+    let own = baler_platform::version::REFERENCE_LIFECYCLE;
+    assert!(matches!(create(&format!("version = \"{own}\"")), Ok(0)));
+    let CreateError::FetchLifecycle(error) = create("version = \"0.1.2\"").unwrap_err() else {
+        panic!("another error")
+    };
+    assert!(error.to_string().starts_with("lifecycle version '0.1.2' is not the one of this program"), "{error}");
+    let CreateError::FetchLifecycle(error) = create("uri = \"./absent\"").unwrap_err() else { panic!("another error") };
+    assert_eq!(error.to_string(), "'./absent' does not exist");
 }

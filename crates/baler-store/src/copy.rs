@@ -63,6 +63,16 @@ pub fn copy_layers(
     copy_blobs(&layers, &Copying { source, sink, progress })
 }
 
+/// Copies one blob, unless `sink` has it.
+pub fn copy_blob(
+    blob: &Descriptor,
+    source: &dyn Source,
+    sink: &dyn Sink,
+    progress: &(dyn Fn(CopyEvent<'_>) + Sync),
+) -> Result<(), CopyError> {
+    copy_blobs(&[blob], &Copying { source, sink, progress })
+}
+
 /// From where to where.
 pub(crate) struct Copying<'a> {
     pub(crate) source: &'a dyn Source,

@@ -16,7 +16,7 @@ pub struct DiskFull {
 
 impl DiskFull {
     /// What a full disk is told as.
-    pub(crate) fn at(path: &Path) -> Self {
+    pub fn at(path: &Path) -> Self {
         let holder = path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new("/"));
         let available = rustix::fs::statvfs(holder).map_or(0, |state| state.f_bavail.saturating_mul(state.f_frsize));
         Self { path: path.to_owned(), available }

@@ -39,7 +39,7 @@ mod unpack;
 
 pub use archive::{Archive, ArchiveError, ArchiveSink, ArchivedImage, WriteArchiveError, write_archive};
 pub use cache::CacheEntry;
-pub use copy::{CopyError, CopyEvent, copy_image, copy_layers};
+pub use copy::{CopyError, CopyEvent, copy_blob, copy_image, copy_layers};
 pub use disk::DiskFull;
 pub use garbage::{CollectError, Freed, Survey, Without};
 pub use layout::{Layout, LayoutError};

@@ -82,6 +82,12 @@ pub(crate) enum CommandArguments {
     /// Make builders
     #[command(subcommand)]
     Builder(BuilderArguments),
+    /// Make packages of buildpacks
+    #[command(subcommand)]
+    Buildpack(ModuleArguments),
+    /// Make packages of image extensions
+    #[command(subcommand)]
+    Extension(ModuleArguments),
     /// Start an image
     Run(RunArguments),
     /// List the images of the store
@@ -131,7 +137,7 @@ pub(crate) struct BuildArguments {
     /// Application directory
     #[arg(short, long, value_name = "DIR", default_value = ".", hide_default_value = true)]
     pub(crate) path: PathBuf,
-    /// Buildpack instead of those of the builder's order: a directory, the ID[@VERSION] of one in the builder, or from=builder for its whole order (repeatable)
+    /// Buildpack instead of those of the builder's order: a directory, an archive or package (.tgz, .cnb) as a file or URL, a package's image (`docker://NAME`), the ID[@VERSION] of one in the builder, or from=builder for its whole order (repeatable)
     #[arg(short, long, value_name = "BUILDPACK", value_delimiter = ',')]
     pub(crate) buildpack: Vec<String>,
     /// Buildpack before each group of the builder's order (repeatable)
@@ -140,6 +146,9 @@ pub(crate) struct BuildArguments {
     /// Buildpack after each group of the builder's order (repeatable)
     #[arg(long, value_name = "BUILDPACK")]
     pub(crate) post_buildpack: Vec<String>,
+    /// Image extension, in any of the ways that buildpacks are named (repeatable)
+    #[arg(long, value_name = "EXTENSION", value_delimiter = ',')]
+    pub(crate) extension: Vec<String>,
     /// Further name for the image (repeatable)
     #[arg(short, long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) tag: Vec<String>,
@@ -257,6 +266,62 @@ pub(crate) struct BuilderCreateArguments {
     /// The builder.toml
     #[arg(short, long, value_name = "FILE")]
     pub(crate) config: PathBuf,
+    /// Further name for the builder (repeatable)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) tag: Vec<String>,
+    /// Label of the builder (repeatable)
+    #[arg(short, long, value_name = "NAME=VALUE", value_delimiter = ',')]
+    pub(crate) label: Vec<String>,
+    /// Platform of the builder instead of the targets of the builder.toml
+    #[arg(short, long, value_name = "OS/ARCH")]
+    pub(crate) target: Option<String>,
+    /// Buildpacks that share one layer (repeatable)
+    #[arg(long, value_name = "ID@VERSION,ID@VERSION...")]
+    pub(crate) flatten: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModuleArguments {
+    /// Make a package of a directory, or of what a package.toml names
+    Package(PackageArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    baler buildpack package my-buildpack.cnb --format file --path ./my-buildpack\n  \
+    baler buildpack package my-buildpack --config package.toml\n\n\
+    Without --config and --path it is made of the current directory.")]
+pub(crate) struct PackageArguments {
+    /// The package to make: a name in the store, oci:PATH[:TAG], or with --format file a file
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The package.toml
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The directory
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// What to write
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) format: PackageFormatArgument,
+    /// Further name for the package (repeatable)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) tag: Vec<String>,
+    /// Label of the package (repeatable)
+    #[arg(short, long, value_name = "NAME=VALUE", value_delimiter = ',')]
+    pub(crate) label: Vec<String>,
+    /// Platform that the package is for; this one's where left out
+    #[arg(short, long, value_name = "OS/ARCH")]
+    pub(crate) target: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum PackageFormatArgument {
+    /// An image
+    #[default]
+    Image,
+    /// A .cnb file
+    File,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ use baler_lifecycle::export::ExportError;
 use baler_platform::build::{BuildOrderError, ExtensionError, InPlaceError, PhaseError};
 use baler_platform::images::RemoveError;
 use baler_platform::interrupt::Interrupted;
+use baler_platform::modules::InvalidLocator;
 use baler_platform::places::LocateError;
 use baler_platform::run::RunError;
 use baler_sandbox::SandboxError;
@@ -44,7 +45,9 @@ pub(crate) fn details(error: &anyhow::Error) -> Vec<String> {
         details.push(format!("it is for: {list}"));
         details.extend(index_digest.iter().map(|digest| format!("index digest {digest}")));
     }
-    if let Some(BuildOrderError::NotFound { has, .. }) = find(error) {
+    if let Some(BuildOrderError::NotFound { source, has }) = find(error)
+        && matches!(source, InvalidLocator::Nothing { .. } | InvalidLocator::NotInBuilder { .. })
+    {
         details.push(format!("the builder has: {}", has.join(", ")));
     }
     if let Some(RunError::NoProcess { has, .. }) = find(error) {
@@ -69,6 +72,12 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
             [] => "make one with `baler builder create`, and name it with --builder".to_owned(),
             has => format!("name one with --builder; the local store has: {}", has.join(", ")),
         });
+    }
+    if let Some(InvalidLocator::Community { .. }) = find(error) {
+        hints.push(
+            "name the package's image, as docker://REGISTRY/NAME:TAG or with a tag, or a directory or file as ./NAME"
+                .to_owned(),
+        );
     }
     if let Some(SandboxError::NoNamespaces { refusal, .. }) = find(error) {
         hints.push(refusal.remedy().to_owned());

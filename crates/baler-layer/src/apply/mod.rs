@@ -10,9 +10,9 @@ mod error;
 mod members;
 mod place;
 mod remove;
-mod stream;
+pub(crate) mod stream;
 mod unpack;
-mod zstd;
+pub(crate) mod zstd;
 
 use std::io::Read;
 use std::num::NonZeroUsize;

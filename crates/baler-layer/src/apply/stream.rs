@@ -16,10 +16,10 @@ const CHUNK_SIZE: usize = 256 * 1024;
 /// How many chunks wait between the threads.
 pub(super) const CHUNKS: usize = 4;
 
-const GZIP: &[u8] = &[0x1f, 0x8b];
-const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+pub(crate) const GZIP: &[u8] = &[0x1f, 0x8b];
+pub(crate) const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// What `pzstd` and others begin with.
-const ZSTD_SKIPPABLE: &[u8] = &[0x50, 0x2a, 0x4d, 0x18];
+pub(crate) const ZSTD_SKIPPABLE: &[u8] = &[0x50, 0x2a, 0x4d, 0x18];
 
 /// The tar in `reader`, whatever compression it has. `threads` inflate what our own writer made.
 pub(super) fn decompressed<'scope>(
@@ -80,7 +80,7 @@ impl Compression {
 }
 
 /// Reads until `bytes` is full or the end is reached.
-fn fill(reader: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn fill(reader: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while length < bytes.len() {
         match reader.read(&mut bytes[length..]) {

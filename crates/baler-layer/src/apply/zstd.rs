@@ -6,14 +6,14 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 /// The decompressed bytes of all frames. The decoder refuses windows over 100 MiB, so memory is bounded.
-pub(super) struct Frames<R> {
+pub(crate) struct Frames<R> {
     reader: R,
     decoder: FrameDecoder,
     is_inside: bool,
 }
 
 impl<R: BufRead> Frames<R> {
-    pub(super) fn new(reader: R) -> Self {
+    pub(crate) fn new(reader: R) -> Self {
         Self { reader, decoder: FrameDecoder::new(), is_inside: false }
     }
 

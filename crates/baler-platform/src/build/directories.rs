@@ -15,6 +15,7 @@ use super::request::WorkspaceName;
 use super::surroundings::{copy_build_config, host_files};
 use crate::certificates::{self, Bundle};
 use crate::context::Context;
+use crate::modules::PlacedModule;
 use crate::variables::Variables;
 
 /// Why the directories could not be made.
@@ -54,6 +55,12 @@ enum Owned {
         _scratch: Scratch,
     },
     InPlace(Borrowed),
+}
+
+/// The order of a build, and where the modules are that do not come from the builder.
+pub(super) struct OrderedModules<'a> {
+    pub(super) order: &'a BuildOrder,
+    pub(super) placed: &'a [PlacedModule],
 }
 
 /// How a phase comes to what Baler adds to the builder.
@@ -156,7 +163,7 @@ impl Directories {
     pub(super) fn additions(
         &self,
         program: &Path,
-        order: &BuildOrder,
+        order: &OrderedModules<'_>,
         has_bundle: bool,
     ) -> Result<Additions, DirectoryError> {
         match &self.owner {
@@ -165,7 +172,12 @@ impl Directories {
         }
     }
 
-    fn mounts(&self, program: &Path, order: &BuildOrder, has_bundle: bool) -> Result<Additions, DirectoryError> {
+    fn mounts(
+        &self,
+        program: &Path,
+        order: &OrderedModules<'_>,
+        has_bundle: bool,
+    ) -> Result<Additions, DirectoryError> {
         let mut mounts = vec![
             Mount::writable(&self.layers.host, &self.layers.image),
             Mount::writable(&self.workspace.host, &self.workspace.image),
@@ -177,20 +189,18 @@ impl Directories {
             mounts.push(Mount::read_only(&self.certificates, certificates::MOUNT_POINT));
         }
         mounts.extend(host_files().into_iter().map(|(source, target)| Mount::read_only(source, target)));
-        for module in order.added.values() {
-            mounts.push(Mount::read_only(&module.directory, module.path_in_image()));
-        }
+        mounts.extend(order.placed.iter().map(|module| Mount::read_only(&module.source, &module.target)));
         if let Some(path) = self.write_order(order)? {
             mounts.push(Mount::read_only(path, "/cnb/order.toml"));
         }
         Ok(Additions { program: LIFECYCLE.into(), mounts, flags: Vec::new() })
     }
 
-    fn flags(&self, program: &Path, order: &BuildOrder) -> Result<Additions, DirectoryError> {
+    fn flags(&self, program: &Path, order: &OrderedModules<'_>) -> Result<Additions, DirectoryError> {
         let mut flags = vec![("-platform", self.platform.clone()), ("-build-config", self.build_config.clone())];
-        if !order.added.is_empty() {
+        if !order.placed.is_empty() {
             let directory = self.files.join("buildpacks");
-            in_place::collect_modules(&order.added, &directory)?;
+            in_place::collect_modules(order.placed, &directory)?;
             flags.push(("-buildpacks", directory));
         }
         if let Some(path) = self.write_order(order)? {
@@ -201,10 +211,11 @@ impl Directories {
     }
 
     /// order.toml, if it is not the builder's.
-    fn write_order(&self, order: &BuildOrder) -> Result<Option<PathBuf>, DirectoryError> {
-        let Some(groups) = &order.order else { return Ok(None) };
+    fn write_order(&self, order: &OrderedModules<'_>) -> Result<Option<PathBuf>, DirectoryError> {
+        let Some(groups) = &order.order.order else { return Ok(None) };
         let path = self.files.join("order.toml");
-        write(&path, crate::builder::order_file(groups).as_bytes())?;
+        let extensions = order.order.order_extensions.as_deref().unwrap_or_default();
+        write(&path, crate::builder::order_file(groups, extensions).as_bytes())?;
         Ok(Some(path))
     }
 

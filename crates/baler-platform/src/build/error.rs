@@ -15,6 +15,7 @@ use super::phase::PhaseError;
 use super::workspace::WorkspaceError;
 use crate::certificates::CertificateError;
 use crate::interrupt::Interrupted;
+use crate::modules::MountError;
 use crate::places::LocateError;
 
 /// Why there is no image.
@@ -41,6 +42,8 @@ pub enum BuildError {
     InPlace(#[from] InPlaceError),
     #[error("{0}")]
     Order(#[from] BuildOrderError),
+    #[error("{0}")]
+    Mount(#[from] MountError),
     #[error("{0}")]
     Workspace(#[from] WorkspaceError),
     #[error("{0}")]

@@ -78,6 +78,14 @@ impl Ground {
         }
     }
 
+    /// Which ids stand behind those inside.
+    pub(super) fn id_map(&self, context: &Context<'_>, user: (u32, u32)) -> IdMap {
+        match self {
+            Self::Image(_) => IdMap::choose(&context.caller, user, &context.host_ids),
+            Self::InPlace => IdMap::single(&context.caller, user),
+        }
+    }
+
     /// Unpacks the builder where it is an image, and copies the application.
     pub(super) fn lay(
         &self,

@@ -1,60 +1,97 @@
-//! The order of a build: the builder's, or one group of the buildpacks that were asked for.
+//! The order of a build: the builder's, or one group of the buildpacks that were asked for; and the extensions.
 
 use std::path::Path;
 
 use baler_cnb::order::{Group, ModuleReference};
+use baler_image::Platform;
 
 use super::builder_image::BuilderImage;
 use super::request::BuildpackRequest;
-use crate::builder::modules::{Module, ModuleError, Modules};
 use crate::builder::order::{self, Catalogue, OrderError};
+use crate::context::Context;
+use crate::modules::{
+    FetchError, Fetcher, InvalidLocator, Locator, Module, ModuleKind, Modules, Origin, Surroundings, redacted,
+};
 
-/// Which buildpacks are tried, and which of them come from the host.
+/// Which modules are tried, and which of them do not come from the builder.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BuildOrder {
     /// `None`: what the builder has in `/cnb/order.toml`.
     pub(crate) order: Option<Vec<Group>>,
+    /// `None`: likewise.
+    pub(crate) order_extensions: Option<Vec<Group>>,
     /// Mounted into the builder.
     pub(crate) added: Modules,
+    pub(crate) added_extensions: Modules,
 }
 
-/// Why the buildpacks that were asked for cannot be used.
+impl BuildOrder {
+    /// Everything that is mounted into the builder.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = &Module> {
+        self.added.values().chain(self.added_extensions.values())
+    }
+}
+
+/// Why the modules that were asked for cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildOrderError {
-    #[error("invalid locator: '{locator}' is neither a directory nor a buildpack of the builder")]
-    NotFound { locator: String, has: Vec<String> },
-    #[error("failed to add buildpack '{locator}'")]
-    Module { locator: String, source: ModuleError },
-    #[error("processing buildpacks order")]
-    Order(#[source] OrderError),
+    #[error("{source}")]
+    NotFound {
+        source: InvalidLocator,
+        /// The ids of the builder's buildpacks.
+        has: Vec<String>,
+    },
+    #[error("failed to add {kind} '{locator}'")]
+    Module { kind: ModuleKind, locator: String, source: Box<FetchError> },
+    #[error("extension '{locator}' is not from elsewhere; those of the builder are in its own order")]
+    ExtensionOfBuilder { locator: String },
+    #[error("buildpacks from builder can only be defined once")]
+    BuilderTwice,
+    #[error("processing {kind}s order")]
+    Order { kind: ModuleKind, source: OrderError },
     #[error("the builder has no order, and no buildpacks were asked for")]
     Empty,
 }
 
-/// Works out the order from the `--buildpack` flags, and those that put buildpacks around the builder's groups.
-pub(crate) fn choose(request: &BuildpackRequest, builder: &BuilderImage) -> Result<BuildOrder, BuildOrderError> {
-    let mut added = Modules::new();
-    let mut references = |locators: &[String]| -> Result<Vec<Element>, BuildOrderError> {
-        locators.iter().map(|locator| element(locator, builder, &request.working_directory, &mut added)).collect()
-    };
-    let (only, before, after) = (references(&request.only)?, references(&request.before)?, references(&request.after)?);
-    let is_plain = only.is_empty() && before.is_empty() && after.is_empty();
+/// Works out the order from the `--buildpack` flags, and those that put buildpacks around the builder's groups; and from
+/// `--extension`. What does not come from the builder is fetched for `platform`.
+pub(crate) fn choose(
+    context: &Context<'_>,
+    request: &BuildpackRequest,
+    builder: &BuilderImage,
+    platform: &Platform,
+) -> Result<BuildOrder, BuildOrderError> {
+    let mut choice =
+        Choice { fetcher: Fetcher::new(context, platform), request, builder, found: BuildOrder::default() };
+    let only = choice.buildpacks(&request.only)?;
+    let (before, after) = (choice.buildpacks(&request.before)?, choice.buildpacks(&request.after)?);
+    let extensions = choice.extensions()?;
+    let mut found = choice.found;
     if only.is_empty() && builder.order.is_empty() {
         return Err(BuildOrderError::Empty);
     }
-    if is_plain {
-        return Ok(BuildOrder::default());
-    }
-    let groups = if only.is_empty() {
-        let around: Vec<Element> = before.into_iter().chain([Element::Builder]).chain(after).collect();
-        expand(&around, builder)
-    } else {
-        expand(&only, builder)
+    let resolve = |kind, groups: &[Group], added: &Modules| {
+        let resolved = order::resolve(groups, &Both { builder, added }, kind);
+        resolved.map_err(|source| BuildOrderError::Order { kind, source })
     };
-    let catalogue = Both { builder, added: &added };
-    let order = order::resolve(&groups, &catalogue).map_err(BuildOrderError::Order)?;
-    Ok(BuildOrder { order: Some(order), added })
+    if !(only.is_empty() && before.is_empty() && after.is_empty()) {
+        let groups = if only.is_empty() {
+            let around: Vec<Element> = before.into_iter().chain([Element::Builder]).chain(after).collect();
+            expand(&around, builder)
+        } else {
+            expand(&only, builder)
+        };
+        found.order = Some(resolve(ModuleKind::Buildpack, &groups, &found.added)?);
+    }
+    if !extensions.is_empty() {
+        found.order_extensions = Some(vec![Group { group: extensions }]);
+    }
+    // Both orders are in one file.
+    if found.order_extensions.is_some() && found.order.is_none() {
+        found.order = Some(resolve(ModuleKind::Buildpack, &builder.order, &found.added)?);
+    }
+    Ok(found)
 }
 
 /// One flag: a buildpack, or the whole order of the builder.
@@ -62,6 +99,78 @@ pub(crate) fn choose(request: &BuildpackRequest, builder: &BuilderImage) -> Resu
 enum Element {
     Module(ModuleReference),
     Builder,
+}
+
+/// The flags in work.
+struct Choice<'a> {
+    fetcher: Fetcher<'a>,
+    request: &'a BuildpackRequest,
+    builder: &'a BuilderImage,
+    found: BuildOrder,
+}
+
+impl Choice<'_> {
+    fn buildpacks(&mut self, locators: &[String]) -> Result<Vec<Element>, BuildOrderError> {
+        let mut elements = Vec::new();
+        for text in locators {
+            let element = match self.parse(text, &self.request.working_directory)? {
+                Locator::Builder if elements.iter().any(|element| matches!(element, Element::Builder)) => {
+                    return Err(BuildOrderError::BuilderTwice);
+                }
+                Locator::Builder => Element::Builder,
+                Locator::Id { id, version } => {
+                    Element::Module(ModuleReference { id, version, ..ModuleReference::default() })
+                }
+                Locator::From(origin) => {
+                    let (reference, modules) = self.fetch(ModuleKind::Buildpack, text, &origin)?;
+                    self.found.added.extend(modules);
+                    Element::Module(reference)
+                }
+            };
+            elements.push(element);
+        }
+        Ok(elements)
+    }
+
+    fn extensions(&mut self) -> Result<Vec<ModuleReference>, BuildOrderError> {
+        let mut references = Vec::new();
+        for text in &self.request.extensions {
+            let Locator::From(origin) = self.parse(text, &self.request.working_directory)? else {
+                return Err(BuildOrderError::ExtensionOfBuilder { locator: text.clone() });
+            };
+            let (reference, modules) = self.fetch(ModuleKind::Extension, text, &origin)?;
+            self.found.added_extensions.extend(modules);
+            references.push(reference);
+        }
+        Ok(references)
+    }
+
+    fn parse(&self, text: &str, base: &Path) -> Result<Locator, BuildOrderError> {
+        let has = |id: &str, version: &str| {
+            let versions = self.builder.versions(id);
+            !versions.is_empty() && (version.is_empty() || versions.iter().any(|has| has == version))
+        };
+        Locator::parse(text, &Surroundings { base, has: &has }).map_err(|source| {
+            let has = self.builder.buildpacks.keys().cloned().collect();
+            BuildOrderError::NotFound { source, has }
+        })
+    }
+
+    fn fetch(
+        &self,
+        kind: ModuleKind,
+        text: &str,
+        origin: &Origin,
+    ) -> Result<(ModuleReference, Modules), BuildOrderError> {
+        let fetched = self.fetcher.fetch(kind, origin).map_err(|source| BuildOrderError::Module {
+            kind,
+            locator: redacted(text),
+            source: Box::new(source),
+        })?;
+        let (id, version) = fetched.main.key();
+        let modules = fetched.into_modules().map(|module| (module.key(), module)).collect();
+        Ok((ModuleReference { id, version, ..ModuleReference::default() }, modules))
+    }
 }
 
 /// One group, or as many as the builder has where its order stands among the elements.
@@ -80,43 +189,6 @@ fn expand(elements: &[Element], builder: &BuilderImage) -> Vec<Group> {
         }
     }
     groups
-}
-
-fn element(
-    locator: &str,
-    builder: &BuilderImage,
-    base: &Path,
-    added: &mut Modules,
-) -> Result<Element, BuildOrderError> {
-    match locator {
-        "from=builder" => Ok(Element::Builder),
-        _ => Ok(Element::Module(reference(locator, builder, base, added)?)),
-    }
-}
-
-/// A path that exists is a directory; anything else is the id of a buildpack in the builder.
-fn reference(
-    locator: &str,
-    builder: &BuilderImage,
-    base: &Path,
-    added: &mut Modules,
-) -> Result<ModuleReference, BuildOrderError> {
-    let is_path = locator.starts_with("file://") || base.join(locator).is_dir();
-    if is_path {
-        let failed = |source| BuildOrderError::Module { locator: locator.to_owned(), source };
-        let module = Module::locate(locator, base).map_err(failed)?;
-        let (id, version) = module.key();
-        added.insert(module.key(), module);
-        return Ok(ModuleReference { id, version, ..Default::default() });
-    }
-    let prefixes = ["urn:cnb:builder:", "from=builder:"];
-    let plain = prefixes.iter().find_map(|prefix| locator.strip_prefix(prefix)).unwrap_or(locator);
-    let (id, version) = plain.split_once('@').unwrap_or((plain, ""));
-    if builder.versions(id).is_empty() {
-        let has = builder.buildpacks.keys().cloned().collect();
-        return Err(BuildOrderError::NotFound { locator: locator.to_owned(), has });
-    }
-    Ok(ModuleReference { id: id.to_owned(), version: version.to_owned(), ..Default::default() })
 }
 
 /// The builder's buildpacks and the added ones; of equal ones the added one counts.

@@ -9,7 +9,7 @@ use baler_sandbox::{Network, Root};
 
 use super::PLATFORM_API;
 use super::builder_image::BuilderImage;
-use super::directories::{Additions, Directories};
+use super::directories::{Additions, Directories, OrderedModules};
 use super::error::BuildError;
 use super::ground::{Floor, Ground};
 use super::order;
@@ -19,6 +19,7 @@ use super::surroundings::{home_directory, phase_environment};
 use crate::certificates::{self, CertificateSource};
 use crate::context::Context;
 use crate::images::cache_key;
+use crate::modules;
 use crate::output::Level;
 use crate::places::{Asked, Located, Needed, Search, locate};
 use crate::volumes::Volume;
@@ -50,7 +51,7 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     let platform = ground.platform();
     let run_image = find_run_image(context, request, &builder, &platform)?;
     let previous = find_previous(context, request, run_image.image.platform())?;
-    let order = order::choose(&request.buildpacks, &builder)?;
+    let order = order::choose(context, &request.buildpacks, &builder, &platform)?;
     let Floor { directories, user, executor, mut root } = ground.lay(context, request, builder.user)?;
 
     let bundle = match (&request.certificates, &ground) {
@@ -65,6 +66,8 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     directories.write_variables(&request.variables)?;
     let lower = ground.lower(&root);
     directories.write_build_config(&lower, bundle.as_ref())?;
+    let placed = modules::place(context, order.modules(), &ground.id_map(context, builder.user))?;
+    let order = OrderedModules { order: &order, placed: &placed };
     let additions = directories.additions(&context.program_file, &order, bundle.is_some())?;
     root.mounts.clone_from(&additions.mounts);
     // Last: the user may put something over all others.

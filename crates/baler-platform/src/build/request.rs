@@ -53,6 +53,8 @@ pub struct BuildpackRequest {
     pub before: Vec<String>,
     /// `--post-buildpack`: after each group of the builder's order.
     pub after: Vec<String>,
+    /// `--extension`, in order.
+    pub extensions: Vec<String>,
     /// What relative paths are relative to.
     pub working_directory: PathBuf,
 }

@@ -8,6 +8,8 @@ use baler_cnb::buildpack::{License, Target};
 use baler_cnb::order::{Group, ModuleReference, SystemModules};
 use serde::Deserialize;
 
+use crate::strict_toml::{self, StrictTomlError};
+
 /// A builder.toml that was read and found consistent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BuilderConfig {
@@ -50,6 +52,16 @@ pub struct ModuleSource {
     clear_env: bool,
 }
 
+impl ModuleSource {
+    /// Where it is; the old key names an image.
+    pub fn locator(&self) -> String {
+        if self.uri.is_empty() && !self.image.is_empty() {
+            return format!("docker://{}", self.image);
+        }
+        self.uri.clone()
+    }
+}
+
 /// `[[run.images]]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -81,23 +93,12 @@ pub struct LifecycleConfig {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    #[error("could not read {}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
-    #[error("invalid builder toml: parse contents of '{}'", path.display())]
-    Parse { path: PathBuf, source: Box<toml::de::Error> },
-    #[error(
-        "invalid builder toml: parse contents of '{path}': unknown configuration {elements} {keys} in '{path}'",
-        path = path.display(), keys = quoted(keys), elements = if keys.len() == 1 { "element" } else { "elements" }
-    )]
-    UnknownKeys { path: PathBuf, keys: Vec<String> },
+    #[error("{0}")]
+    Toml(#[from] StrictTomlError),
     #[error("invalid builder config: {problem}")]
     Invalid { path: PathBuf, problem: &'static str },
     #[error("error parsing [[build.env]] in file '{}': {problem}", path.display())]
     BuildVariable { path: PathBuf, problem: String },
-}
-
-fn quoted(keys: &[String]) -> String {
-    keys.iter().map(|key| format!("'{key}'")).collect::<Vec<_>>().join(", ")
 }
 
 #[derive(Default, Deserialize)]
@@ -147,29 +148,12 @@ struct SystemTable {
 
 /// Reads and checks the file.
 pub fn read(path: &Path) -> Result<BuilderConfig, ConfigError> {
-    let text = fs_err::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    parse(path, &text)
+    merge(path, strict_toml::read(path, "builder")?)
 }
 
 /// Checks the text of the file `path`.
 pub fn parse(path: &Path, text: &str) -> Result<BuilderConfig, ConfigError> {
-    let malformed = |source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) };
-    let mut keys = Vec::new();
-    let deserializer = toml::Deserializer::parse(text).map_err(malformed)?;
-    let file: File =
-        serde_ignored::deserialize(deserializer, |key| keys.push(plain_key(&key.to_string()))).map_err(malformed)?;
-    if !keys.is_empty() {
-        keys.sort();
-        keys.dedup();
-        return Err(ConfigError::UnknownKeys { path: path.to_owned(), keys });
-    }
-    merge(path, file)
-}
-
-/// `buildpacks.0.typo` is `buildpacks.typo` to the person who wrote it.
-fn plain_key(key: &str) -> String {
-    let is_name = |part: &&str| part.parse::<usize>().is_err() && *part != "?";
-    key.split('.').filter(is_name).collect::<Vec<_>>().join(".")
+    merge(path, strict_toml::parse(path, "builder", text)?)
 }
 
 /// Brings the old form (`[stack]`) and the new one (`[build]`, `[run]`) together.
@@ -294,7 +278,7 @@ mod tests {
     #[test]
     fn broken_toml_shows_the_line() {
         let error = parse(Path::new("builder.toml"), "a = [\n").unwrap_err();
-        let ConfigError::Parse { source, .. } = error else { panic!("{error}") };
+        let ConfigError::Toml(StrictTomlError::Parse { source, .. }) = error else { panic!("{error}") };
         assert!(source.to_string().contains("line 1"), "{source}");
     }
 }

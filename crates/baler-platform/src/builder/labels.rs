@@ -1,12 +1,10 @@
 //! The labels of a builder, as values.
 
-use baler_cnb::labels::{
-    BuilderLabel, CreatedBy, LifecycleDescription, ModuleLabel, ModuleLayer, RunImageLabel, StackLabel,
-};
-use baler_image::{Digest, ImageName, ResolvedImage};
+use baler_cnb::buildpack::ModuleInfo;
+use baler_cnb::labels::{BuilderLabel, CreatedBy, LifecycleDescription, ModuleLabel, RunImageLabel, StackLabel};
+use baler_image::{ImageName, ResolvedImage};
 
 use super::config::{BuilderConfig, RunImageConfig};
-use super::modules::{Module, Modules};
 use crate::version;
 
 /// A build image without the ids of its build user.
@@ -32,13 +30,18 @@ pub fn id(image: &ResolvedImage, variable: &'static str) -> Result<u32, IdError>
 }
 
 /// `io.buildpacks.builder.metadata`.
-pub(super) fn builder(config: &BuilderConfig, modules: &Modules) -> BuilderLabel {
+pub(super) fn builder(
+    config: &BuilderConfig,
+    buildpacks: &[ModuleInfo],
+    extensions: &[ModuleInfo],
+    lifecycle: LifecycleDescription,
+) -> BuilderLabel {
     BuilderLabel {
         description: config.description.clone(),
-        buildpacks: modules.values().map(|module| ModuleLabel::from(module.descriptor.buildpack.clone())).collect(),
-        extensions: Vec::new(),
+        buildpacks: buildpacks.iter().cloned().map(ModuleLabel::from).collect(),
+        extensions: extensions.iter().cloned().map(ModuleLabel::from).collect(),
         stack: StackLabel { run_image: config.stack_run_image.as_ref().map(run_image).unwrap_or_default() },
-        lifecycle: LifecycleDescription::own(),
+        lifecycle,
         created_by: CreatedBy { name: "Baler".to_owned(), version: version::BALER.to_owned() },
         images: config.run_images.iter().map(run_image).collect(),
     }
@@ -46,18 +49,4 @@ pub(super) fn builder(config: &BuilderConfig, modules: &Modules) -> BuilderLabel
 
 fn run_image(image: &RunImageConfig) -> RunImageLabel {
     RunImageLabel { image: image.image.clone(), mirrors: image.mirrors.clone() }
-}
-
-/// An entry of `io.buildpacks.buildpack.layers`.
-pub(super) fn module_layer(module: &Module, diff_id: &Digest) -> ModuleLayer {
-    let descriptor = module.descriptor.clone();
-    ModuleLayer {
-        api: descriptor.api,
-        stacks: descriptor.stacks,
-        targets: descriptor.targets,
-        order: descriptor.order,
-        layer_diff_id: diff_id.to_string(),
-        homepage: descriptor.buildpack.homepage,
-        name: descriptor.buildpack.name,
-    }
 }

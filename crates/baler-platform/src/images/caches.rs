@@ -31,6 +31,9 @@ fn reference_key(reference: &Reference) -> String {
 /// Whether the image of a cache is gone: it is neither in the store, as `images` lists it, nor is there a layout.
 pub(super) fn is_orphan(cache: &CacheEntry, images: &BTreeSet<Reference>) -> bool {
     let Some(key) = &cache.key else { return true };
+    if let Some(is_orphan) = crate::modules::is_orphan(key) {
+        return is_orphan;
+    }
     match key.strip_prefix(LAYOUT).and_then(|rest| rest.rsplit_once(':')) {
         Some((path, _)) => !Path::new(path).join("index.json").exists(),
         None => !images.iter().any(|reference| &reference_key(reference) == key),

@@ -69,6 +69,7 @@ fn request(arguments: BuildArguments, host: &Host, executor: Executor) -> anyhow
             only: arguments.buildpack,
             before: arguments.pre_buildpack,
             after: arguments.post_buildpack,
+            extensions: arguments.extension,
             working_directory: std::env::current_dir().context("could not find the current directory")?,
         },
         variables: variables::read(&arguments.env_file, &arguments.env, &lookup)?,

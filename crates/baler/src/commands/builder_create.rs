@@ -1,7 +1,9 @@
 //! `baler builder create`.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use baler_platform::builder::{self, CreateRequest};
 
 use crate::arguments::BuilderCreateArguments;
@@ -9,14 +11,34 @@ use crate::host::Host;
 use crate::output::Console;
 
 pub(crate) fn run(arguments: &BuilderCreateArguments, console: &Console) -> anyhow::Result<ExitCode> {
-    let request = CreateRequest { image: arguments.image.parse()?, config: arguments.config.clone() };
+    let names = std::iter::once(&arguments.image).chain(&arguments.tag).map(|name| name.parse());
+    let request = CreateRequest {
+        names: names.collect::<Result<_, _>>()?,
+        config: arguments.config.clone(),
+        target: arguments.target.as_deref().map(str::parse).transpose()?,
+        flattened: arguments.flatten.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
+        labels: labels(&arguments.label)?,
+    };
+    let name = &request.names[0];
     let host = Host::open()?;
     let created = builder::create(&host.context(console, None)?, &request)?;
     if console.is_quiet() {
-        console.result(&format!("{}@{}", request.image, created.digest));
+        console.result(&format!("{name}@{}", created.digest));
         return Ok(ExitCode::SUCCESS);
     }
-    console.result(&format!("Successfully created builder image '{}'", request.image));
-    console.result(&format!("Tip: Run 'baler build <image-name> --builder {}' to use this builder", request.image));
+    console.result(&format!("Successfully created builder image '{name}'"));
+    console.result(&format!("Tip: Run 'baler build <image-name> --builder {name}' to use this builder"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// `NAME=VALUE` for each label.
+pub(super) fn labels(texts: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut labels = BTreeMap::new();
+    for text in texts {
+        let Some((name, value)) = text.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            bail!("'{text}' is no label: it is written as NAME=VALUE");
+        };
+        labels.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(labels)
 }

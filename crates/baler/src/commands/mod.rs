@@ -8,6 +8,7 @@ pub(crate) mod format;
 mod images;
 mod inspect;
 mod load;
+mod package;
 pub(crate) mod prune;
 mod pull;
 mod push;
@@ -20,7 +21,9 @@ mod tag;
 
 use std::process::ExitCode;
 
-use crate::arguments::{Arguments, BuilderArguments, CommandArguments, DevArguments, SbomArguments};
+use baler_platform::modules::ModuleKind;
+
+use crate::arguments::{Arguments, BuilderArguments, CommandArguments, DevArguments, ModuleArguments, SbomArguments};
 use crate::output::Console;
 
 /// Runs the command that was typed.
@@ -28,6 +31,12 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
     match arguments.command {
         CommandArguments::Build(arguments) => build::run(arguments, console),
         CommandArguments::Builder(BuilderArguments::Create(arguments)) => builder_create::run(&arguments, console),
+        CommandArguments::Buildpack(ModuleArguments::Package(arguments)) => {
+            package::run(ModuleKind::Buildpack, &arguments, console)
+        }
+        CommandArguments::Extension(ModuleArguments::Package(arguments)) => {
+            package::run(ModuleKind::Extension, &arguments, console)
+        }
         CommandArguments::Run(arguments) => run::run(arguments, console),
         CommandArguments::Doctor(arguments) => doctor::run(&arguments, console),
         CommandArguments::Images(arguments) => images::run(&arguments, console),

@@ -37,7 +37,7 @@ fn what_is_wrong_with_a_configuration_is_said() {
     let images = "[build]\nimage = \"test-build\"\n[[run.images]]\nimage = \"test-run\"\n";
     let cases = [
         ("surprise = 1\n", "unknown configuration element 'surprise'"),
-        ("[[buildpacks]]\nuri = \"nowhere\"\n", "buildpack 'nowhere' is not a directory"),
+        ("[[buildpacks]]\nuri = \"./nowhere\"\n", "'./nowhere' does not exist"),
         (
             "[[order]]\n[[order.group]]\nid = \"absent\"\n",
             "no versions of buildpack 'absent' were found on the builder",

@@ -16,6 +16,8 @@ mod images;
 mod isolation;
 mod killed;
 mod misbehaviour;
+mod modules;
+mod packages;
 mod progress;
 mod prune;
 mod registry;

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::builder::modules::ModuleError;
 use crate::interrupt::Interrupted;
+use crate::modules::DescriptionError;
 
 /// Why a build cannot run in place.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum InPlaceError {
     #[error("could not parse {}", path.display())]
     Parse { path: PathBuf, source: Box<toml::de::Error> },
     #[error("invalid buildpack in {}", path.display())]
-    Module { path: PathBuf, source: ModuleError },
+    Module { path: PathBuf, source: DescriptionError },
     /// The layers or the application's directory.
     #[error("user {uid} cannot write to {}, which a build in place works in", path.display())]
     NotWritable { path: PathBuf, uid: u32, source: io::Error },

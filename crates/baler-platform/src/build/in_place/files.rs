@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{BUILDPACKS, versions};
 use crate::build::workspace::{self, WorkspaceError};
-use crate::builder::modules::Modules;
+use crate::modules::PlacedModule;
 
 /// Why added buildpacks or the lifecycle are not there.
 #[derive(Debug, thiserror::Error)]
@@ -22,14 +22,13 @@ pub enum ModulesError {
 
 /// The buildpacks of the builder, as links, and the added ones, as copies: where those are, the build user may not be
 /// able to read them.
-pub(in super::super) fn collect_modules(added: &Modules, directory: &Path) -> Result<(), ModulesError> {
+pub(in super::super) fn collect_modules(added: &[PlacedModule], directory: &Path) -> Result<(), ModulesError> {
     let make =
         |path: &Path, made: io::Result<()>| made.map_err(|source| ModulesError::Make { path: path.to_owned(), source });
-    for module in added.values() {
-        let inside = module.path_in_image();
-        let target = directory.join(inside.strip_prefix(BUILDPACKS).unwrap_or(&inside));
+    for module in added {
+        let target = directory.join(module.target.strip_prefix(BUILDPACKS).unwrap_or(&module.target));
         make(&target, fs_err::create_dir_all(&target))?;
-        workspace::copy(&module.directory, &target, Path::new(""))?;
+        workspace::copy(&module.source, &target, Path::new(""))?;
     }
     let versions = versions(Path::new(BUILDPACKS)).map_err(|error| ModulesError::Builder(Box::new(error)))?;
     for version in versions {

@@ -11,7 +11,7 @@ mod files;
 use std::path::{Path, PathBuf};
 
 use baler_cnb::environment::Environment;
-use baler_cnb::labels::{BuilderLabel, ModuleLayer, ModuleLayers, RunImageLabel, StackLabel};
+use baler_cnb::labels::{BuilderLabel, ModuleLayers, RunImageLabel, StackLabel};
 use baler_cnb::order::OrderFile;
 use baler_cnb::run::{RunFile, RunImage, StackFile};
 use baler_lifecycle::mounted::{BuildUser, Owner};
@@ -25,8 +25,8 @@ pub(super) use files::{collect_modules, home, lifecycle};
 
 use super::builder_image::BuilderImage;
 use super::request::BuildRequest;
-use crate::builder::modules::Module;
 use crate::context::Context;
+use crate::modules::{Description, ModuleKind};
 
 const ORDER: &str = "/cnb/order.toml";
 const BUILDPACKS: &str = "/cnb/buildpacks";
@@ -49,6 +49,9 @@ pub(super) fn check(context: &Context<'_>, request: &BuildRequest) -> Result<(),
     }
     if !request.volumes.is_empty() {
         return Err(InPlaceError::NeedsSandbox { flag: "--volume" });
+    }
+    if !request.buildpacks.extensions.is_empty() {
+        return Err(InPlaceError::NeedsSandbox { flag: "--extension" });
     }
     if request.without_network {
         return Err(InPlaceError::NeedsSandbox { flag: "--network none" });
@@ -98,18 +101,11 @@ pub(super) fn warning(context: &Context<'_>, (uid, _): (u32, u32)) -> String {
 fn buildpacks(directory: &Path) -> Result<ModuleLayers, InPlaceError> {
     let mut layers = ModuleLayers::new();
     for path in versions(directory)? {
-        let module = Module::read(&path).map_err(|source| InPlaceError::Module { path, source })?;
-        let (id, version) = module.key();
-        let descriptor = module.descriptor;
-        let layer = ModuleLayer {
-            api: descriptor.api,
-            stacks: descriptor.stacks,
-            targets: descriptor.targets,
-            order: descriptor.order,
-            homepage: descriptor.buildpack.homepage,
-            name: descriptor.buildpack.name,
-            ..ModuleLayer::default()
-        };
+        let description = Description::read(ModuleKind::Buildpack, &path);
+        let description = description.map_err(|source| InPlaceError::Module { path, source })?;
+        let (id, version) = description.key();
+        // Nothing asks which layer it is in.
+        let layer = description.to_label("");
         layers.entry(id).or_default().insert(version, layer);
     }
     Ok(layers)

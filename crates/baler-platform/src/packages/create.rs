@@ -1,0 +1,186 @@
+//! Puts a package together (platform-behaviour 3.7, 4.13).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use baler_image::{Descriptor, Digest, ImageName, Layer, Platform, Sink, Target, media_type};
+use baler_layer::module::ModuleLayer;
+use baler_layer::sink::compress;
+use baler_store::Layout;
+
+use super::error::PackageCreateError;
+use super::file;
+use crate::context::Context;
+use crate::modules::package_image::PackageImage;
+use crate::modules::{Content, Description, Fetched, Fetcher, Module, ModuleKind, Origin, PackageConfig};
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct PackageRequest {
+    pub kind: ModuleKind,
+    pub source: PackageSource,
+    pub format: PackageFormat,
+    /// What the package is for.
+    pub platform: Platform,
+    /// Further labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What is packaged.
+#[derive(Clone, Debug)]
+pub enum PackageSource {
+    /// A package.toml.
+    Config(PathBuf),
+    /// A module's directory.
+    Directory(PathBuf),
+}
+
+/// Where the package goes.
+#[derive(Clone, Debug)]
+pub enum PackageFormat {
+    /// An image, under these names in one place.
+    Image(Vec<ImageName>),
+    /// A file.
+    File(PathBuf),
+}
+
+/// A package that was made.
+#[derive(Debug)]
+pub struct Packaged {
+    pub digest: Digest,
+    /// Its modules, the one that it is called after first.
+    pub modules: Vec<String>,
+}
+
+/// Makes the package.
+pub fn package(context: &Context<'_>, request: &PackageRequest) -> Result<Packaged, PackageCreateError> {
+    let fetched = fetch(context, request)?;
+    check(&fetched)?;
+    let modules: Vec<Module> = in_order(fetched);
+    match &request.format {
+        PackageFormat::File(path) => {
+            let scratch = context.store.scratch("package")?;
+            let layout = Layout::create_or_open(scratch.path())?;
+            let packaged = write(context, request, &modules, &layout, &[layout.image_name(None)])?;
+            file::write(scratch.path(), path)?;
+            Ok(packaged)
+        }
+        PackageFormat::Image(names) => match names[0].target() {
+            Target::Reference(_) => write(context, request, &modules, context.store, names),
+            Target::Layout { path, .. } => {
+                let layout = Layout::create_or_open(path)?;
+                write(context, request, &modules, &layout, names)
+            }
+            Target::Archive { .. } | Target::Daemon { .. } => {
+                Err(PackageCreateError::NoSuchDestination { name: names[0].clone() })
+            }
+        },
+    }
+}
+
+/// The module and its dependencies.
+fn fetch(context: &Context<'_>, request: &PackageRequest) -> Result<Fetched, PackageCreateError> {
+    let fetcher = Fetcher::new(context, &request.platform);
+    let get = |uri: &str, base: &Path| {
+        let origin = Origin::parse(uri, base)?;
+        let failed = |source| PackageCreateError::Fetch { uri: origin.to_string(), source: Box::new(source) };
+        fetcher.fetch(request.kind, &origin).map_err(failed)
+    };
+    let path = match &request.source {
+        PackageSource::Directory(path) => return get(".", path),
+        PackageSource::Config(path) => path,
+    };
+    let config = PackageConfig::read(path)?;
+    if config.kind() != request.kind {
+        return Err(PackageCreateError::OtherKind { path: path.clone(), has: config.kind(), wanted: request.kind });
+    }
+    let base = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let uri = match request.kind {
+        ModuleKind::Buildpack => &config.buildpack.uri,
+        ModuleKind::Extension => &config.extension.uri,
+    };
+    // What a package.toml in the module's own directory depends on comes with it.
+    let mut found = get(uri, base)?;
+    for dependency in &config.dependencies {
+        found.others.extend(get(&dependency.locator(), base)?.into_modules());
+    }
+    Ok(found)
+}
+
+/// Every element of an order is there, and nothing is that no order has.
+fn check(fetched: &Fetched) -> Result<(), PackageCreateError> {
+    let name = |module: &Module| module.description.info.full_name();
+    let present: BTreeSet<String> = fetched.others.iter().map(name).collect();
+    let mut used = BTreeSet::new();
+    for module in std::iter::once(&fetched.main).chain(&fetched.others) {
+        for element in module.description.order.iter().flat_map(|group| &group.group) {
+            let (name, element_name) = (name(module), element.full_name());
+            if element.version.is_empty() {
+                return Err(PackageCreateError::NoVersion { name, element: element.id.clone() });
+            }
+            if !present.contains(&element_name) {
+                return Err(PackageCreateError::NotPresent { name, element: element_name });
+            }
+            used.insert(element_name);
+        }
+    }
+    match present.difference(&used).next() {
+        Some(element) => Err(PackageCreateError::NotUsed { name: name(&fetched.main), element: element.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Dependencies by name, each once, then the module itself: the same package every time.
+fn in_order(fetched: Fetched) -> Vec<Module> {
+    let others: BTreeMap<String, Module> =
+        fetched.others.into_iter().map(|module| (module.description.info.full_name(), module)).collect();
+    others.into_values().chain([fetched.main]).collect()
+}
+
+fn write(
+    context: &Context<'_>,
+    request: &PackageRequest,
+    modules: &[Module],
+    sink: &dyn Sink,
+    names: &[ImageName],
+) -> Result<Packaged, PackageCreateError> {
+    let mut layers: Vec<(&Description, Layer)> = Vec::new();
+    for module in modules {
+        context.interrupt.check()?;
+        layers.push((&module.description, layer(context, module, sink)?));
+    }
+    let (main, _) = layers.last().expect("a package has its own module");
+    let image = PackageImage { kind: request.kind, main, modules: &layers, platform: &request.platform };
+    let (first, more) = names.split_first().expect("a package has a name");
+    let written = image.write(sink, Some(first), &request.labels)?;
+    for name in more {
+        sink.put_image(name, &written)?;
+    }
+    let modules = modules.iter().rev().map(|module| module.description.info.full_name()).collect();
+    Ok(Packaged { digest: written.digest().clone(), modules })
+}
+
+fn layer(context: &Context<'_>, module: &Module, sink: &dyn Sink) -> Result<Layer, PackageCreateError> {
+    match &module.content {
+        Content::Directory(directory) => {
+            let layer = ModuleLayer { root: directory.clone(), path_in_image: module.path_in_image() };
+            let mut blob = sink.begin_blob()?;
+            let failed = |source| PackageCreateError::Layer { name: module.description.info.full_name(), source };
+            let made = compress(context.threads, &mut blob, |output| layer.write(output)).map_err(failed)?;
+            blob.commit(&made.digest, made.size)?;
+            let descriptor = Descriptor::new(media_type::OCI_LAYER_GZIP, made.size, made.digest);
+            Ok(Layer { descriptor, diff_id: made.diff_id })
+        }
+        Content::Layer(layer) => {
+            let copied = baler_store::copy_blob(&layer.descriptor, context.store, sink, &|_| ());
+            copied.map_err(|source| PackageCreateError::ReadLayer { digest: layer.diff_id.clone(), source })?;
+            let media_type = match layer.descriptor.media_type.rsplit(['.', '+']).next() {
+                Some("gzip") => media_type::OCI_LAYER_GZIP,
+                Some("zstd") => media_type::OCI_LAYER_ZSTD,
+                Some(_) | None => media_type::OCI_LAYER,
+            };
+            let descriptor = Descriptor { media_type: media_type.to_owned(), ..layer.descriptor.clone() };
+            Ok(Layer { descriptor, diff_id: layer.diff_id.clone() })
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `baler buildpack package` and `baler extension package`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use baler_image::{ImageName, Platform, Target};
+use baler_platform::modules::ModuleKind;
+use baler_platform::output::{Level, Output as _};
+use baler_platform::packages::{PackageFormat, PackageRequest, PackageSource, package};
+
+use super::builder_create::labels;
+use crate::arguments::{PackageArguments, PackageFormatArgument};
+use crate::host::Host;
+use crate::output::Console;
+
+pub(crate) fn run(kind: ModuleKind, arguments: &PackageArguments, console: &Console) -> anyhow::Result<ExitCode> {
+    let request = request(kind, arguments, console)?;
+    let host = Host::open()?;
+    let packaged = package(&host.context(console, None)?, &request)?;
+    let (name, place) = match &request.format {
+        PackageFormat::File(path) => (path.display().to_string(), "file".to_owned()),
+        PackageFormat::Image(names) => (names[0].to_string(), place(&names[0])),
+    };
+    if console.is_quiet() {
+        console.result(&format!("{name}@{}", packaged.digest));
+    } else {
+        console.result(&format!("Successfully created package '{name}' and saved to {place}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn place(name: &ImageName) -> String {
+    match name.target() {
+        Target::Reference(_) => "the local store".to_owned(),
+        Target::Layout { path, .. } => format!("the OCI layout {}", path.display()),
+        Target::Archive { path, .. } => format!("the archive {}", path.display()),
+        Target::Daemon { engine, .. } => engine.to_string(),
+    }
+}
+
+fn request(kind: ModuleKind, arguments: &PackageArguments, console: &Console) -> anyhow::Result<PackageRequest> {
+    let source = match (&arguments.config, &arguments.path) {
+        (Some(_), Some(_)) => bail!(
+            "--config and --path cannot be used together. Please specify the relative path to the Buildpack directory in the package config file."
+        ),
+        (Some(config), None) => PackageSource::Config(config.clone()),
+        (None, Some(path)) => PackageSource::Directory(path.clone()),
+        (None, None) => {
+            PackageSource::Directory(std::env::current_dir().context("could not find the current directory")?)
+        }
+    };
+    let format = match arguments.format {
+        PackageFormatArgument::File => PackageFormat::File(file_name(&arguments.name, console)),
+        PackageFormatArgument::Image => {
+            let names = std::iter::once(&arguments.name).chain(&arguments.tag).map(|name| name.parse());
+            PackageFormat::Image(names.collect::<Result<_, _>>()?)
+        }
+    };
+    let platform = arguments.target.as_deref().map(str::parse).transpose()?.unwrap_or_else(Platform::host);
+    Ok(PackageRequest { kind, source, format, platform, labels: labels(&arguments.label)? })
+}
+
+/// A file without an extension gets the usual one.
+fn file_name(name: &str, console: &Console) -> PathBuf {
+    let path = Path::new(name);
+    match path.extension() {
+        None => PathBuf::from(format!("{name}.cnb")),
+        Some(extension) if extension == "cnb" => path.to_owned(),
+        Some(extension) => {
+            let text = format!(
+                "'.{}' is not a valid extension for a packaged buildpack. Packaged buildpacks must have a '.cnb' extension",
+                extension.display()
+            );
+            console.line(Level::Warning, &text);
+            path.to_owned()
+        }
+    }
+}

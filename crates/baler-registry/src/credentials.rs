@@ -22,6 +22,8 @@ pub enum Credentials {
 /// Where credentials came from, to be said when they are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
+    /// What was typed.
+    Given,
     /// `CNB_REGISTRY_AUTH`.
     Variable,
     File(std::path::PathBuf),
@@ -32,6 +34,7 @@ pub enum Origin {
 impl std::fmt::Display for Origin {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Given => formatter.write_str("what was given"),
             Self::Variable => formatter.write_str("CNB_REGISTRY_AUTH"),
             Self::File(path) => write!(formatter, "{}", path.display()),
             Self::Helper(program) => formatter.write_str(program),

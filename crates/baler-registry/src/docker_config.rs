@@ -10,8 +10,8 @@ use crate::credentials::Credentials;
 use crate::secret::Secret;
 
 /// Docker Hub's entry, from before registries had names.
-const HUB_KEY: &str = "https://index.docker.io/v1/";
-const HUB: [&str; 3] = ["index.docker.io", "docker.io", "registry-1.docker.io"];
+pub(crate) const HUB_KEY: &str = "https://index.docker.io/v1/";
+pub(crate) const HUB: [&str; 3] = ["index.docker.io", "docker.io", "registry-1.docker.io"];
 
 /// The credentials and helpers of one file.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,18 +1,21 @@
 //! Credential helpers: programs `docker-credential-NAME` that are given a registry's address on their standard input and
 //! answer with JSON.
 
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::io::{self, Read, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
 use crate::credentials::Credentials;
+use crate::secret::Secret;
 
 /// What is read of an answer; more is no answer.
 const MAXIMUM: u64 = 64 * 1024;
+/// What a helper says that has no credentials: the protocol has no other way to say so, and this text is a part of it.
+const NOT_FOUND: &str = "credentials not found in native keychain";
 
 /// Why a helper gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -44,50 +47,115 @@ impl Helper<'_> {
 
     /// The credentials for `address`; `None` where the helper has none.
     pub(crate) fn ask(&self, address: &str) -> Result<Option<Credentials>, HelperError> {
-        let program = self.program();
+        match self.run("get", address)? {
+            Ended::Well(answer) => {
+                parse(&answer).map(Some).ok_or_else(|| HelperError::Answer { program: self.program() })
+            }
+            Ended::Badly(message) if message == NOT_FOUND => Ok(None),
+            Ended::Badly(message) => Err(HelperError::Failed { program: self.program(), message }),
+        }
+    }
+
+    /// Has the helper keep credentials.
+    pub(crate) fn store(&self, address: &str, username: &str, password: &Secret) -> Result<(), HelperError> {
+        let input = serde_json::json!({"ServerURL": address, "Username": username, "Secret": password.reveal()});
+        match self.run("store", &input.to_string())? {
+            Ended::Well(_) => Ok(()),
+            Ended::Badly(message) => Err(HelperError::Failed { program: self.program(), message }),
+        }
+    }
+
+    /// Has the helper forget credentials; `false` where it had none.
+    pub(crate) fn erase(&self, address: &str) -> Result<bool, HelperError> {
+        // Helpers do not say whether there was anything to erase.
+        if self.ask(address)?.is_none() {
+            return Ok(false);
+        }
+        match self.run("erase", address)? {
+            Ended::Well(_) => Ok(true),
+            Ended::Badly(message) if message == NOT_FOUND => Ok(false),
+            Ended::Badly(message) => Err(HelperError::Failed { program: self.program(), message }),
+        }
+    }
+
+    fn path(&self) -> Result<PathBuf, HelperError> {
         if self.name.is_empty() || self.name.contains('/') {
             return Err(HelperError::Name { name: self.name.to_owned() });
         }
+        let program = self.program();
         let found = self.search.iter().map(|directory| directory.join(&program)).find(|path| path.is_file());
-        let absent = || HelperError::Start { program: program.clone(), source: io::ErrorKind::NotFound.into() };
-        let (is_success, answer) = self.run(&found.ok_or_else(absent)?, address)?;
-        if is_success {
-            return parse(&answer).map(Some).ok_or(HelperError::Answer { program });
-        }
-        let message: String =
-            String::from_utf8_lossy(&answer).trim().chars().filter(|c| !c.is_control()).take(200).collect();
-        // The protocol has no other way to say so: this text is a constant of it.
-        if message == "credentials not found in native keychain" {
-            return Ok(None);
-        }
-        Err(HelperError::Failed { program, message })
+        found.ok_or_else(|| HelperError::Start { program, source: io::ErrorKind::NotFound.into() })
     }
 
-    fn run(&self, path: &Path, address: &str) -> Result<(bool, Vec<u8>), HelperError> {
+    fn run(&self, action: &str, input: &str) -> Result<Ended, HelperError> {
         let start = |source| HelperError::Start { program: self.program(), source };
-        let mut command = Command::new(path);
-        command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut command = Command::new(self.path()?);
+        command.arg(action).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(start)?;
-        if let Some(mut input) = child.stdin.take() {
+        if let Some(mut stdin) = child.stdin.take() {
             // A helper that does not read its input answers with its own error.
-            let _ = input.write_all(address.as_bytes());
+            let _ = stdin.write_all(input.as_bytes());
         }
-        let output = child.stdout.take();
         let (sender, receiver) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut answer = Vec::new();
-            let read = output.map_or(Ok(0), |output| output.take(MAXIMUM).read_to_end(&mut answer));
-            // Nobody listens any more after the timeout.
-            let _ = sender.send(read.map(|_| answer));
-        });
-        let Ok(answer) = receiver.recv_timeout(self.timeout) else {
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(HelperError::TimedOut { program: self.program(), timeout: self.timeout });
+        let output = read_all(child.stdout.take(), sender.clone(), Said::Output);
+        let errors = read_all(child.stderr.take(), sender, Said::Errors);
+        let deadline = Instant::now() + self.timeout;
+        let (mut answer, mut complaint) = (Vec::new(), Vec::new());
+        for _ in 0..u32::from(output) + u32::from(errors) {
+            match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Said::Output(bytes)) => answer = bytes,
+                Ok(Said::Errors(bytes)) => complaint = bytes,
+                Err(_) => return Err(self.stop(&mut child)),
+            }
+        }
+        let status = loop {
+            match child.try_wait().map_err(start)? {
+                Some(status) => break status,
+                None if Instant::now() >= deadline => return Err(self.stop(&mut child)),
+                None => std::thread::sleep(Duration::from_millis(2)),
+            }
         };
-        let status = child.wait().map_err(start)?;
-        Ok((status.success(), answer.map_err(start)?))
+        if status.success() {
+            return Ok(Ended::Well(answer));
+        }
+        // By the protocol an error is on standard output; what breaks before says so elsewhere.
+        let message = [answer, complaint].iter().map(|bytes| printable(bytes)).find(|text| !text.is_empty());
+        Ok(Ended::Badly(message.unwrap_or_else(|| status.to_string())))
     }
+
+    fn stop(&self, child: &mut Child) -> HelperError {
+        let _ = child.kill();
+        let _ = child.wait();
+        HelperError::TimedOut { program: self.program(), timeout: self.timeout }
+    }
+}
+
+/// How a helper ended.
+enum Ended {
+    Well(Vec<u8>),
+    Badly(String),
+}
+
+/// What a helper wrote.
+enum Said {
+    Output(Vec<u8>),
+    Errors(Vec<u8>),
+}
+
+/// Reads on a thread of its own; whether there is one.
+fn read_all(stream: Option<impl Read + Send + 'static>, sender: mpsc::Sender<Said>, of: fn(Vec<u8>) -> Said) -> bool {
+    let Some(stream) = stream else { return false };
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What could be read is what was said. Nobody listens any more after the timeout.
+        let _ = stream.take(MAXIMUM).read_to_end(&mut bytes);
+        let _ = sender.send(of(bytes));
+    });
+    true
+}
+
+fn printable(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 fn parse(answer: &[u8]) -> Option<Credentials> {

@@ -11,8 +11,9 @@ use baler_image::Repository;
 use crate::credentials::{Credentials, InvalidAuthorization, Origin};
 use crate::docker_config::{DockerConfig, InvalidDockerConfig, normalised};
 use crate::helper::{Helper, HelperError};
+use crate::keychain_file;
 
-const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the keychain is made from, as the caller finds it.
 pub struct KeychainContext<'a> {
@@ -26,6 +27,8 @@ pub struct KeychainContext<'a> {
 /// Credentials by repository. They are looked up when a registry asks for them, and never before.
 #[derive(Debug, Default)]
 pub struct Keychain {
+    /// For one registry, before all others.
+    given: Option<(String, Credentials)>,
     from_variable: BTreeMap<String, Credentials>,
     file: Option<(PathBuf, DockerConfig)>,
     search: Vec<PathBuf>,
@@ -53,31 +56,35 @@ impl Keychain {
         Self::default()
     }
 
+    /// These credentials for this registry, and no others.
+    pub fn given(registry: &str, credentials: Credentials) -> Self {
+        let registry = Repository::new(registry, "").registry().to_owned();
+        Self { given: Some((registry, credentials)), ..Self::default() }
+    }
+
     /// The keychain of a user.
     pub fn from_context(context: &KeychainContext<'_>) -> Result<Self, KeychainError> {
         let from_variable = match (context.variable)("CNB_REGISTRY_AUTH") {
             Some(text) if !text.trim().is_empty() => parse_variable(&text)?,
             Some(_) | None => BTreeMap::new(),
         };
-        let mut file = None;
-        for path in candidates(context) {
-            let bytes = match fs_err::read(&path) {
-                Ok(bytes) => bytes,
-                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                    continue;
-                }
-                Err(source) => return Err(KeychainError::Read { path, source }),
-            };
-            let config = DockerConfig::parse(&bytes);
-            let config = config.map_err(|source| KeychainError::File { path: path.clone(), source })?;
-            file = Some((path, config));
-            break;
-        }
-        Ok(Self { from_variable, file, search: context.search.clone() })
+        let file = match keychain_file::read(context)? {
+            Some((path, bytes)) => {
+                let config = DockerConfig::parse(&bytes);
+                Some((path.clone(), config.map_err(|source| KeychainError::File { path, source })?))
+            }
+            None => None,
+        };
+        Ok(Self { given: None, from_variable, file, search: context.search.clone() })
     }
 
     /// The credentials for a repository, and where they come from.
     pub fn credentials(&self, repository: &Repository) -> Result<(Credentials, Option<Origin>), KeychainError> {
+        if let Some((registry, credentials)) = &self.given
+            && registry == repository.registry()
+        {
+            return Ok((credentials.clone(), Some(Origin::Given)));
+        }
         if let Some(credentials) = self.from_variable.get(repository.registry()) {
             return Ok((credentials.clone(), Some(Origin::Variable)));
         }
@@ -92,17 +99,6 @@ impl Keychain {
         let found = found.map_err(|source| KeychainError::File { path: path.clone(), source })?;
         Ok(found.map_or((Credentials::Anonymous, None), |found| (found, Some(Origin::File(path.clone())))))
     }
-}
-
-/// The files that are looked for, in order; the first that is there is the one.
-fn candidates(context: &KeychainContext<'_>) -> Vec<PathBuf> {
-    let variable = |name: &str| (context.variable)(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let below_home = |path: &str| context.home.map(|home| home.join(path));
-    let docker = variable("DOCKER_CONFIG").or_else(|| below_home(".docker")).map(|path| path.join("config.json"));
-    let runtime = variable("XDG_RUNTIME_DIR").map(|path| path.join("containers/auth.json"));
-    let user =
-        variable("XDG_CONFIG_HOME").or_else(|| below_home(".config")).map(|path| path.join("containers/auth.json"));
-    [docker, variable("REGISTRY_AUTH_FILE"), runtime, user].into_iter().flatten().collect()
 }
 
 /// `CNB_REGISTRY_AUTH` (Platform specification): a JSON object of registry to `Authorization` header.

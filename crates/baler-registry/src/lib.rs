@@ -3,6 +3,7 @@
 //! Begin at [`Client`]: it is made once from [`Settings`] and shared; [`RegistrySource`] and [`RegistrySink`] are its views
 //! of one repository. What it is told apart by are statuses and the error codes of the specification, never text.
 
+mod asking;
 mod challenge;
 mod client;
 mod credentials;
@@ -15,7 +16,9 @@ mod helper;
 mod host_certificates;
 mod http_date;
 mod keychain;
+mod keychain_file;
 mod location;
+mod login;
 mod no_proxy;
 mod plain_http;
 mod range;
@@ -40,6 +43,7 @@ pub use event::{Event, Listener};
 pub use helper::HelperError;
 pub use keychain::{Keychain, KeychainContext, KeychainError};
 pub use location::{InvalidLocation, Location};
+pub use login::{InvalidLoginKey, LoginKey, StoreError, erase_login, store_login};
 pub use plain_http::is_plain_http_host;
 pub use range::{content_range_start, upload_offset};
 pub use retry::RetryPolicy;

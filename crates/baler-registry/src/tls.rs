@@ -42,7 +42,8 @@ pub(crate) fn fault(error: &rustls::Error) -> TlsFault {
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet
             | CertificateError::NotValidYetContext { .. } => TlsFault::OutOfDate,
-            CertificateError::UnknownIssuer => TlsFault::UnknownAuthority,
+            // The second is what an authority looks like that has the name of a trusted one and another key.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFault::UnknownAuthority,
             _ => TlsFault::Other,
         },
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {

@@ -44,7 +44,12 @@ impl Authority {
 
     /// What the test registry wants.
     pub fn tls(&self, names: &str) -> baler_test_registry::Tls {
-        let (certificates, key) = self.sign("server", names, "2");
+        self.tls_for(names, "2")
+    }
+
+    /// The same with a certificate for so many days.
+    pub fn tls_for(&self, names: &str, days: &str) -> baler_test_registry::Tls {
+        let (certificates, key) = self.sign("server", names, days);
         let read = |path: &Path| fs_err::read(path).unwrap();
         baler_test_registry::Tls { certificates: read(&certificates), key: read(&key), client_authority: None }
     }

@@ -71,6 +71,21 @@ impl DockerConfig {
         Some((name, if is_hub { HUB_KEY.to_owned() } else { registry.to_owned() }))
     }
 
+    /// The helpers of single registries, and the one of all others.
+    pub(crate) fn helpers(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
+        let own = self.cred_helpers.iter().map(|(registry, name)| (Some(normalised(registry)), name.as_str()));
+        let general = self.creds_store.as_deref().map(|name| (None, name));
+        own.chain(general).filter(|(_, name)| !name.is_empty())
+    }
+
+    /// The registries and repositories with an entry, and whether it can be read.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, Result<(), InvalidDockerConfig>)> {
+        self.auths.iter().filter_map(|(key, entry)| {
+            let usable = entry.credentials(key).transpose()?;
+            Some((normalised(key), usable.map(drop)))
+        })
+    }
+
     /// The entry for a repository: that of the longest path that leads to it, down to the registry alone.
     pub fn credentials(&self, registry: &str, repository: &str) -> Result<Option<Credentials>, InvalidDockerConfig> {
         let mut key = format!("{registry}/{repository}");

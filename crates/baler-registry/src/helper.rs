@@ -78,7 +78,8 @@ impl Helper<'_> {
         }
     }
 
-    fn path(&self) -> Result<PathBuf, HelperError> {
+    /// Where the program is.
+    pub(crate) fn path(&self) -> Result<PathBuf, HelperError> {
         if self.name.is_empty() || self.name.contains('/') {
             return Err(HelperError::Name { name: self.name.to_owned() });
         }

@@ -34,6 +34,16 @@ pub struct Keychain {
     search: Vec<PathBuf>,
 }
 
+/// Credentials that a keychain would use, without what they are.
+#[derive(Debug)]
+pub struct Known {
+    /// The registry, or repositories of it; `None`: all that are not named.
+    pub registry: Option<String>,
+    pub origin: Origin,
+    /// Why they cannot be used.
+    pub problem: Option<KeychainError>,
+}
+
 /// Why there are no credentials.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -48,6 +58,12 @@ pub enum KeychainError {
     File { path: PathBuf, source: InvalidDockerConfig },
     #[error("could not ask the credential helper")]
     Helper { source: HelperError },
+}
+
+impl Known {
+    fn new(registry: Option<impl AsRef<str>>, origin: Origin, problem: Option<KeychainError>) -> Self {
+        Self { registry: registry.map(|registry| registry.as_ref().to_owned()), origin, problem }
+    }
 }
 
 impl Keychain {
@@ -76,6 +92,23 @@ impl Keychain {
             None => None,
         };
         Ok(Self { given: None, from_variable, file, search: context.search.clone() })
+    }
+
+    /// All that is known without asking a helper, in the order in which it is looked at.
+    pub fn known(&self) -> Vec<Known> {
+        let variables = self.from_variable.keys();
+        let mut known: Vec<Known> = variables.map(|host| Known::new(Some(host), Origin::Variable, None)).collect();
+        let Some((path, config)) = &self.file else { return known };
+        for (registry, name) in config.helpers() {
+            let helper = Helper { name, search: &self.search, timeout: HELPER_TIMEOUT };
+            let problem = helper.path().err().map(|source| KeychainError::Helper { source });
+            known.push(Known::new(registry, Origin::Helper(helper.program()), problem));
+        }
+        for (registry, usable) in config.entries() {
+            let problem = usable.err().map(|source| KeychainError::File { path: path.clone(), source });
+            known.push(Known::new(Some(registry), Origin::File(path.clone()), problem));
+        }
+        known
     }
 
     /// The credentials for a repository, and where they come from.

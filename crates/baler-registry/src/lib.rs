@@ -41,7 +41,7 @@ pub use docker_config::{DockerConfig, InvalidDockerConfig};
 pub use error::{ErrorCode, RegistryError, TlsFault};
 pub use event::{Event, Listener};
 pub use helper::HelperError;
-pub use keychain::{Keychain, KeychainContext, KeychainError};
+pub use keychain::{Keychain, KeychainContext, KeychainError, Known};
 pub use location::{InvalidLocation, Location};
 pub use login::{InvalidLoginKey, LoginKey, StoreError, erase_login, store_login};
 pub use plain_http::is_plain_http_host;

@@ -5,6 +5,8 @@ use std::io;
 
 use fs_err as fs;
 use rustix::io::Errno;
+use rustix::process::geteuid;
+use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::wire::{Failure, Text};
 use crate::{Refusal, SandboxError, Step};
@@ -23,6 +25,9 @@ pub(crate) fn error_of(failure: Failure, program: OsString) -> SandboxError {
                 // There the namespace can be made, but gives no capabilities.
                 return SandboxError::NoNamespaces { refusal: Refusal::AppArmor, source };
             }
+            if is_denied(errno) && is_root_without_rights() {
+                return SandboxError::NoNamespaces { refusal: Refusal::Filter, source };
+            }
             SandboxError::Setup { step, path: path.map(|path| Text::into_os_string(path).into()), source }
         }
         Failure::Execute { failure, errno } => {
@@ -37,6 +42,12 @@ pub(crate) fn error_of(failure: Failure, program: OsString) -> SandboxError {
 /// The first steps that a process can only do with capabilities over its namespaces.
 fn needs_capabilities(step: Step) -> bool {
     matches!(step, Step::WriteIdMap | Step::SetHostName | Step::BringUpLoopback | Step::MakePrivate | Step::TakeIds)
+}
+
+/// Root of most containers: it does not get as far as the namespaces, since it mounts before.
+fn is_root_without_rights() -> bool {
+    let has_rights = || capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN));
+    geteuid().is_root() && !has_rights()
 }
 
 fn is_denied(errno: i32) -> bool {

@@ -29,7 +29,9 @@ impl Executor {
     pub fn choose(context: &Context<'_>, choice: ExecutorChoice) -> Self {
         match choice {
             ExecutorChoice::InPlace => Self::InPlace,
-            ExecutorChoice::Automatic if in_place::is_builder(context) && !can_make_sandboxes(context) => Self::InPlace,
+            ExecutorChoice::Automatic if in_place::is_builder(&context.variables) && !can_make_sandboxes(context) => {
+                Self::InPlace
+            }
             ExecutorChoice::Sandbox | ExecutorChoice::Automatic => Self::Sandbox,
         }
     }

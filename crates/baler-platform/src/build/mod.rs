@@ -37,6 +37,7 @@ pub use error::BuildError;
 pub use executor::{Executor, ExecutorChoice};
 pub use extensions::ExtensionError;
 pub use in_place::InPlaceError;
+pub(crate) use in_place::is_builder;
 pub use layers_files::LayersFileError;
 pub use order::BuildOrderError;
 pub use outputs::OutputError;

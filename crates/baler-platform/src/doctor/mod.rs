@@ -1,13 +1,14 @@
 //! `baler doctor`: whether builds can work on this machine, and what to do where they cannot.
 //!
 //! One file per check. What can be tried is tried: a sandbox is made as builds make it, on the store's file system.
-//! Credentials are looked for and never read.
+//! Of credentials is said whose they are and where they come from, and never what they are.
 
 mod certificates;
 mod credentials;
 mod daemons;
 mod disk;
 mod ids;
+mod in_place;
 mod kernel;
 mod limits;
 mod namespaces;
@@ -108,5 +109,6 @@ pub fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     findings.extend(certificates::check(patient));
     findings.extend(credentials::check(patient));
     findings.extend(daemons::check(patient));
+    in_place::mitigate(patient, trial.as_ref(), &mut findings);
     findings
 }

@@ -13,6 +13,7 @@ mod build;
 mod builder;
 mod doctor;
 mod images;
+mod in_place;
 mod isolation;
 mod killed;
 mod misbehaviour;

@@ -8,6 +8,7 @@ mod borrowed;
 mod error;
 mod files;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use baler_cnb::environment::Environment;
@@ -33,18 +34,19 @@ const BUILDPACKS: &str = "/cnb/buildpacks";
 const IDS: [&str; 2] = ["CNB_USER_ID", "CNB_GROUP_ID"];
 
 /// Whether Baler was started in a builder image.
-pub(super) fn is_builder(context: &Context<'_>) -> bool {
-    missing(context).is_none()
+pub(crate) fn is_builder(variables: &BTreeMap<String, String>) -> bool {
+    missing(variables).is_none()
 }
 
-fn missing(context: &Context<'_>) -> Option<&'static str> {
-    let variable = IDS.into_iter().find(|name| context.variable(name).is_none());
+fn missing(variables: &BTreeMap<String, String>) -> Option<&'static str> {
+    let is_set = |name: &str| variables.get(name).is_some_and(|value| !value.is_empty());
+    let variable = IDS.into_iter().find(|name| !is_set(name));
     variable.or_else(|| [ORDER, BUILDPACKS].into_iter().find(|path| !Path::new(path).exists()))
 }
 
 /// Refuses what only a sandbox can give.
 pub(super) fn check(context: &Context<'_>, request: &BuildRequest) -> Result<(), InPlaceError> {
-    if let Some(missing) = missing(context) {
+    if let Some(missing) = missing(&context.variables) {
         return Err(InPlaceError::NoBuilder { missing });
     }
     if !request.volumes.is_empty() {

@@ -2,6 +2,7 @@
 
 mod base;
 mod buildpack;
+mod docker;
 mod program;
 mod registry;
 mod spawn;
@@ -10,6 +11,7 @@ mod user;
 
 pub use base::Base;
 pub use buildpack::{application, buildpack, write};
+pub use docker::Docker;
 pub use program::{Outcome, Place};
 pub use registry::Registry;
 pub use spawn::{outcome, spawn, try_outcome};

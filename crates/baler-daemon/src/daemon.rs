@@ -1,6 +1,9 @@
 //! What answers at an address, and what it says of images.
 
 use std::fmt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
 
 use baler_image::{DaemonImage, Digest, Engine, Place};
 use serde::Deserialize;
@@ -8,6 +11,7 @@ use serde::Deserialize;
 use crate::address::Address;
 use crate::error::DaemonError;
 use crate::http::Http;
+use crate::unix::Connect;
 
 /// Versions of the API below are refused, and those above are not asked for.
 const OLDEST: ApiVersion = ApiVersion(1, 24);
@@ -90,8 +94,13 @@ fn id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Er
 impl Daemon {
     /// Asks who is there.
     pub fn open(address: &Address) -> Result<Self, DaemonError> {
+        Self::open_through(address, &(Arc::new(|path: &Path| UnixStream::connect(path)) as Connect))
+    }
+
+    /// The same, where connections to a socket are made by `connect`.
+    pub fn open_through(address: &Address, connect: &Connect) -> Result<Self, DaemonError> {
         const PING: &str = "say who it is";
-        let http = Http::new(address)?;
+        let http = Http::new(address, connect)?;
         let answer = http.get(PING, "/_ping")?;
         let not_a_daemon = || DaemonError::NotADaemon { address: http.address.clone() };
         if answer.status != 200 {

@@ -1,6 +1,7 @@
 //! Requests to a daemon.
 
 use std::io::{self, Read};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use ureq::{Agent, Body, SendBody};
 
 use crate::address::{Address, TlsFiles};
 use crate::error::DaemonError;
-use crate::unix::{NoHost, UnixConnector};
+use crate::unix::{Connect, NoHost, UnixConnector};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A daemon that is at work answers late even where it has little to do.
@@ -48,7 +49,7 @@ struct Message {
 }
 
 impl Http {
-    pub(crate) fn new(address: &Address) -> Result<Self, DaemonError> {
+    pub(crate) fn new(address: &Address, connect: &Connect) -> Result<Self, DaemonError> {
         let name = address.to_string();
         let (base, tls) = match address {
             Address::Unix(_) => ("http://docker".to_owned(), None),
@@ -57,6 +58,7 @@ impl Http {
                 (format!("https://{authority}"), Some(tls_config(files, &name)?))
             }
         };
+        let connector = |path: &PathBuf| UnixConnector { path: path.clone(), connect: Arc::clone(connect) };
         let agent = |answer_timeout| {
             let mut config = Agent::config_builder()
                 .proxy(None)
@@ -71,7 +73,7 @@ impl Http {
                 config = config.tls_config(tls.clone());
             }
             match address {
-                Address::Unix(path) => Agent::with_parts(config.build(), UnixConnector(path.clone()), NoHost),
+                Address::Unix(path) => Agent::with_parts(config.build(), connector(path), NoHost),
                 Address::Tcp { .. } => {
                     Agent::with_parts(config.build(), DefaultConnector::default(), DefaultResolver::default())
                 }

@@ -29,3 +29,4 @@ pub use daemon::{Daemon, ImageStore, Inspected};
 pub use error::DaemonError;
 pub use sink::DaemonSink;
 pub use source::DaemonSource;
+pub use unix::Connect;

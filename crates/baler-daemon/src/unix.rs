@@ -1,9 +1,11 @@
 //! A unix socket as a transport of ureq.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::config::Config;
@@ -12,15 +14,26 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
+/// How a connection to a socket is made. Who may not do so any more can have it done by another thread.
+pub type Connect = Arc<dyn Fn(&Path) -> io::Result<UnixStream> + Send + Sync>;
+
 /// Connects to a socket, whatever host is asked for.
-#[derive(Debug)]
-pub(crate) struct UnixConnector(pub(crate) PathBuf);
+pub(crate) struct UnixConnector {
+    pub(crate) path: PathBuf,
+    pub(crate) connect: Connect,
+}
+
+impl fmt::Debug for UnixConnector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("UnixConnector").field(&self.path).finish()
+    }
+}
 
 impl Connector for UnixConnector {
     type Out = UnixTransport;
 
     fn connect(&self, details: &ConnectionDetails, _chained: Option<()>) -> Result<Option<UnixTransport>, Error> {
-        let stream = UnixStream::connect(&self.0)?;
+        let stream = (self.connect)(&self.path)?;
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(UnixTransport { stream, buffers }))
     }

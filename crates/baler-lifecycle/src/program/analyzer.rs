@@ -1,5 +1,7 @@
 //! The program `analyzer`.
 
+use std::sync::Arc;
+
 use baler_cnb::features::PlatformFeatures;
 use baler_image::{ImageName, Source};
 
@@ -41,11 +43,11 @@ pub(super) struct Request {
     cache: Option<ImageName>,
 }
 
-/// What analyze found, and where.
-pub(super) struct Analyzed {
+/// What is known of run image and previous image, and where they are.
+pub(super) struct Images {
     pub(super) analysis: Analysis,
-    pub(super) run_image: Box<dyn Source>,
-    pub(super) previous: Option<Box<dyn Source>>,
+    pub(super) run_image: Arc<dyn Source + Send>,
+    pub(super) previous: Option<Arc<dyn Source + Send>>,
 }
 
 /// Runs analyze.
@@ -54,7 +56,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let request = request(context)?;
     caches::warn_launch_cache(context);
     let mut given = vec![settings.layers_directory()];
-    given.extend([settings.cache_directory(), settings.launch_cache_directory()].into_iter().flatten());
+    given.extend(caches::directories(context));
     let user = privileges::become_user(context, &given)?;
     let skip_layers =
         settings.boolean("skip-layers", "CNB_SKIP_LAYERS") || settings.boolean("skip-layers", "CNB_SKIP_RESTORE");
@@ -93,7 +95,7 @@ pub(super) fn analyze_images(
     request: &Request,
     user: BuildUser,
     skip_layers: bool,
-) -> Result<Analyzed, Failure> {
+) -> Result<Images, Failure> {
     let settings = context.settings;
     let failed = |error| Failure::new(code::ANALYZE, error).to("analyze");
     request.places.check_writable(&request.names)?;
@@ -117,7 +119,7 @@ pub(super) fn analyze_images(
     let analysis = analyze(inputs, context.log).map_err(failed)?;
     write_toml(&settings.analyzed_path(), &analysis.to_analyzed())
         .map_err(|error| Failure::new(code::FAILED, error).to("write analyzed metadata"))?;
-    Ok(Analyzed { analysis, run_image: run_image.source, previous: previous.map(|located| located.source) })
+    Ok(Images { analysis, run_image: run_image.source, previous: previous.map(|located| located.source) })
 }
 
 fn find_run_image(context: &Context<'_>, request: &Request) -> Result<Located, Failure> {

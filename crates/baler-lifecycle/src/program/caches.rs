@@ -1,9 +1,11 @@
 //! The cache that the flags name: an image, else a directory, else none.
 
+use std::path::PathBuf;
+
 use super::Context;
 use super::failure::{Failure, code};
 use super::interruptible::InterruptibleCache;
-use super::places::{PlaceError, Places};
+use super::places::Places;
 use crate::cache::{Cache, ImageCache, ImageCachePlace, VolumeCache};
 use crate::export::DEFAULT_CREATED;
 use crate::log::Log as _;
@@ -17,8 +19,10 @@ pub(super) fn warn(context: &Context<'_>) {
     warn_launch_cache(context);
 }
 
-/// The app image and the cache are always written at the same time; without a cache there is nothing to do so with.
-pub(super) fn warn_parallel(context: &Context<'_>) {
+/// The same for phases that export. The app image and the cache are always written at the same time; without a cache there
+/// is nothing to do so with.
+pub(super) fn warn_of_export(context: &Context<'_>) {
+    warn(context);
     let settings = context.settings;
     let has_cache = settings.cache_directory().is_some() || settings.text("cache-image", "CNB_CACHE_IMAGE").is_some();
     if settings.boolean("parallel", "CNB_PARALLEL_EXPORT") && !has_cache {
@@ -28,18 +32,25 @@ pub(super) fn warn_parallel(context: &Context<'_>) {
     }
 }
 
-/// A launch cache belongs to a daemon.
+/// A launch cache belongs to a daemon. There it would keep copies of what the daemon has, which is not needed: what is
+/// reused is asked for once, and only where the daemon wants it back.
 pub(super) fn warn_launch_cache(context: &Context<'_>) {
-    if context.settings.launch_cache_directory().is_some() {
+    let settings = context.settings;
+    if settings.launch_cache_directory().is_some() && !settings.boolean("daemon", "CNB_USE_DAEMON") {
         context.log.warn("Ignoring -launch-cache, only intended for use with -daemon");
     }
+}
+
+/// The directories of caches, which belong to the build user.
+pub(super) fn directories(context: &Context<'_>) -> impl Iterator<Item = PathBuf> {
+    [context.settings.cache_directory(), context.settings.launch_cache_directory()].into_iter().flatten()
 }
 
 /// Opens the cache.
 pub(super) fn open(context: &Context<'_>, places: &Places) -> Result<Option<Box<dyn Cache>>, Failure> {
     let settings = context.settings;
     let cache = if let Some(text) = settings.text("cache-image", "CNB_CACHE_IMAGE") {
-        open_image(context, &places.registries(), &text)?
+        open_image(context, places, &text)?
     } else if let Some(directory) = settings.cache_directory() {
         let failed = |error| Failure::new(code::FAILED, error).to("open the cache");
         let cache = VolumeCache::open(&directory).map_err(failed)?;
@@ -55,12 +66,11 @@ pub(super) fn open(context: &Context<'_>, places: &Places) -> Result<Option<Box<
 
 /// A cache image is always in a registry.
 fn open_image(context: &Context<'_>, places: &Places, text: &str) -> Result<Box<dyn Cache>, Failure> {
-    let failed = |error: PlaceError| Failure::new(code::FAILED, error).to("open the cache image");
-    let name = places.name(text).map_err(|error| Failure::new(code::ARGUMENTS, error))?;
-    let (source, sink) = (places.source(&name).map_err(failed)?, places.sink(&name).map_err(failed)?.boxed());
+    let (name, source, sink) = places.registry(text).map_err(|error| Failure::new(code::ARGUMENTS, error))?;
     let created = jiff::Timestamp::from_second(DEFAULT_CREATED).unwrap_or_default().to_string();
-    let place = ImageCachePlace { name, source, sink, created };
-    let cache = ImageCache::open(place).map_err(|error| failed(error.into()))?;
+    let place = ImageCachePlace { name, source: Box::new(source), sink: Box::new(sink), created };
+    let failed = |error| Failure::new(code::FAILED, error).to("open the cache image");
+    let cache = ImageCache::open(place).map_err(failed)?;
     if let Some(damage) = cache.damage() {
         context.log.warn(&format!("Not using the cache image {text}: {damage}"));
     }

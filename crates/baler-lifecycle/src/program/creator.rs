@@ -3,7 +3,7 @@
 use baler_cnb::environment::Environment;
 use baler_cnb::features::PlatformFeatures;
 
-use super::analyzer::{self, Analyzed, analyze_images};
+use super::analyzer::{self, analyze_images};
 use super::builder::run_buildpacks;
 use super::detector::find_group;
 use super::exporter::{self, export_image};
@@ -50,10 +50,8 @@ pub(super) const FLAGS: &[Flag] = &[
 pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let settings = context.settings;
     let request = analyzer::request(context)?;
-    caches::warn(context);
-    caches::warn_parallel(context);
-    let mut given: Vec<_> =
-        [settings.cache_directory(), settings.launch_cache_directory()].into_iter().flatten().collect();
+    caches::warn_of_export(context);
+    let mut given: Vec<_> = caches::directories(context).collect();
     given.push(settings.layers_directory());
     let user = privileges::become_user(context, &given)?;
     let passwd = fs_err::read_to_string("/etc/passwd").unwrap_or_default();
@@ -65,7 +63,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let skip =
         settings.boolean("skip-restore", "CNB_SKIP_RESTORE") || settings.boolean("skip-restore", "CNB_SKIP_LAYERS");
     context.log.info("===> ANALYZING");
-    let Analyzed { analysis, run_image, previous } = analyze_images(context, &request, user, skip)?;
+    let images = analyze_images(context, &request, user, skip)?;
     context.log.info("===> DETECTING");
     let group = find_group(context)?.group;
     if !group.group_extensions.is_empty() {
@@ -76,7 +74,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
         Restoration::default()
     } else {
         context.log.info("===> RESTORING");
-        let analyzed = analysis.to_analyzed();
+        let analyzed = images.analysis.to_analyzed();
         let request =
             restorer::Request { group: &group, analyzed: &analyzed, cache: cache.as_deref(), user, skip_layers: skip };
         restore_layers(context, &request)?
@@ -87,11 +85,9 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let request = exporter::Request {
         names: &request.names,
         group: &group,
-        analysis: &analysis,
+        images: &images,
         restoration: &restoration,
         places: &request.places,
-        run_image: run_image.as_ref(),
-        previous: previous.as_deref(),
         cache: cache.as_deref(),
         user,
     };

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use baler_cnb::analyzed::Analyzed;
 use baler_cnb::group::GroupFile;
 use baler_cnb::project_metadata::ProjectMetadata;
-use baler_image::{ImageName, Source};
+use baler_image::ImageName;
 
-use super::analyzer::parse_names;
+use super::analyzer::{Images, parse_names};
 use super::failure::{Failure, code};
 use super::interruptible::InterruptibleSink;
 use super::places::Places;
@@ -57,11 +57,9 @@ pub(super) const FLAGS: &[Flag] = &[
 pub(super) struct Request<'a> {
     pub(super) names: &'a [ImageName],
     pub(super) group: &'a GroupFile,
-    pub(super) analysis: &'a Analysis,
+    pub(super) images: &'a Images,
     pub(super) restoration: &'a Restoration,
     pub(super) places: &'a Places,
-    pub(super) run_image: &'a dyn Source,
-    pub(super) previous: Option<&'a dyn Source>,
     pub(super) cache: Option<&'a dyn Cache>,
     pub(super) user: BuildUser,
 }
@@ -74,38 +72,27 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     }
     let places = Places::open(context)?;
     let names = parse_names(&places, settings.images()?.into_iter())?;
-    caches::warn(context);
-    caches::warn_parallel(context);
-    let given: Vec<PathBuf> =
-        [settings.cache_directory(), settings.launch_cache_directory()].into_iter().flatten().collect();
-    let user = privileges::become_user(context, &given)?;
+    caches::warn_of_export(context);
+    let user = privileges::become_user(context, &caches::directories(context).collect::<Vec<_>>())?;
 
     let group: GroupFile = read_toml(&settings.group_path()).map_err(|error| Failure::new(code::FAILED, error))?;
     check_apis(&group)?;
-    let found = find_images(context, &places)?;
+    let images = find_images(context, &places)?;
     let cache = caches::open(context, &places)?;
     let request = Request {
         names: &names,
         group: &group,
-        analysis: &found.analysis,
+        images: &images,
         restoration: &Restoration::default(),
         places: &places,
-        run_image: found.run_image.as_ref(),
-        previous: found.previous.as_deref(),
         cache: cache.as_deref(),
         user,
     };
     export_image(context, &request)
 }
 
-struct Found {
-    analysis: Analysis,
-    run_image: Box<dyn Source>,
-    previous: Option<Box<dyn Source>>,
-}
-
 /// Finds the images again that analyzed.toml names.
-fn find_images(context: &Context<'_>, places: &Places) -> Result<Found, Failure> {
+fn find_images(context: &Context<'_>, places: &Places) -> Result<Images, Failure> {
     let failed = |error| Failure::new(code::EXPORT, error).to("export");
     let path = context.settings.analyzed_path();
     let analyzed: Analyzed = read_optional_toml(&path)
@@ -139,7 +126,7 @@ fn find_images(context: &Context<'_>, places: &Places) -> Result<Found, Failure>
     let previous = if reference.is_empty() { None } else { places.find_pinned(reference).map_err(failed)? };
     let (previous_image, previous) = previous.map(|located| (located.image, located.source)).unzip();
     let analysis = Analysis::from_analyzed(&analyzed, previous_image, image);
-    Ok(Found { analysis, run_image: located.source, previous })
+    Ok(Images { analysis, run_image: located.source, previous })
 }
 
 /// Makes the image, and writes report.toml.
@@ -155,8 +142,8 @@ pub(super) fn export_image(context: &Context<'_>, request: &Request<'_>) -> Resu
     let launcher = fs_err::read(&launcher_path).map_err(|error| Failure::new(code::EXPORT, error).to("export"))?;
     let in_place = |path: PathBuf| MountedDirectory::new(path.clone(), path);
     let process_type = settings.text("process-type", "CNB_PROCESS_TYPE");
-    let mut known = vec![&request.analysis.run_image];
-    known.extend(request.analysis.previous.as_ref().map(|previous| &previous.image));
+    let mut known = vec![&request.images.analysis.run_image];
+    known.extend(request.images.analysis.previous.as_ref().map(|previous| &previous.image));
     let sinks =
         request.places.sinks(request.names, &known).map_err(|error| Failure::new(code::EXPORT, error).to("export"))?;
     let inputs = ExportInputs {
@@ -165,7 +152,7 @@ pub(super) fn export_image(context: &Context<'_>, request: &Request<'_>) -> Resu
         app: &in_place(settings.app_directory()),
         user: request.user,
         group: request.group,
-        analysis: request.analysis,
+        analysis: &request.images.analysis,
         restoration: request.restoration,
         run: &run,
         stack: &stack,
@@ -184,8 +171,12 @@ pub(super) fn export_image(context: &Context<'_>, request: &Request<'_>) -> Resu
         threads: threads(),
     };
     let sink = InterruptibleSink { sink: &sinks, interrupt: context.interrupt };
-    let places =
-        ExportPlaces { sink: &sink, run_image: request.run_image, previous: request.previous, cache: request.cache };
+    let places = ExportPlaces {
+        sink: &sink,
+        run_image: request.images.run_image.as_ref(),
+        previous: request.images.previous.as_deref().map(|source| source as _),
+        cache: request.cache,
+    };
     let exported = export(&inputs, &places, context.log).map_err(failed)?;
     write_toml(&settings.report_path(), &exported.report)
         .map_err(|error| Failure::new(code::EXPORT, error).to("write export report"))

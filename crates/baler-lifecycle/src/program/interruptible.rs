@@ -3,7 +3,9 @@
 use std::io::{self, Read, Write};
 
 use baler_cnb::labels::CacheMetadata;
-use baler_image::{BlobWriter, Descriptor, Digest, ImageName, Place, ResolvedImage, Sink, SinkError, Source};
+use baler_image::{
+    BlobWriter, Descriptor, Digest, ImageName, Mounted, Place, Repository, ResolvedImage, Sink, SinkError, Source,
+};
 
 use crate::cache::{Cache, CacheError, CacheUpdate, CachedBlob, StagedTar, TreeCache};
 use crate::interrupt::Interrupt;
@@ -29,6 +31,14 @@ impl Sink for InterruptibleSink<'_> {
 
     fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
         self.sink.has_blob(digest)
+    }
+
+    fn repository(&self) -> Option<Repository> {
+        self.sink.repository()
+    }
+
+    fn mount_blob(&self, digest: &Digest, from: &Repository) -> Result<Mounted, SinkError> {
+        self.sink.mount_blob(digest, from)
     }
 
     fn begin_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError> {

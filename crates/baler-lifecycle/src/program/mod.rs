@@ -8,6 +8,7 @@ mod analyzer;
 mod builder;
 mod caches;
 mod creator;
+mod daemon;
 mod detector;
 mod events;
 mod experimental;

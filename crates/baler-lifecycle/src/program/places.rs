@@ -1,4 +1,4 @@
-//! Where a phase finds images and puts them: in registries, or in OCI layouts (`-layout`).
+//! Where a phase finds images and puts them: in registries, in a daemon (`-daemon`), or in OCI layouts (`-layout`).
 //!
 //! A layout directory holds one layout for each image, `<layout-dir>/<registry>/<repository>/<tag>`.
 
@@ -7,22 +7,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use baler_cnb::features::PlatformFeatures;
+use baler_daemon::{DaemonSink, DaemonSource};
 use baler_image::{
-    DEFAULT_REGISTRY, Digest, ImageName, InvalidReference, Platform, Reference, ResolveError, ResolvedImage, Source,
-    Target, Wanted, resolve,
+    DEFAULT_REGISTRY, Digest, Engine, ImageName, InvalidReference, Platform, Reference, ResolveError, ResolvedImage,
+    Source, Target, Wanted, resolve,
 };
 use baler_registry::{Client, RegistrySink, RegistrySource};
 use baler_store::{Layout, LayoutError};
 
 use super::failure::{Failure, code};
 use super::sinks::{OneSink, OnlyImage, Sinks};
-use super::{Context, experimental, registries};
+use super::{Context, daemon, experimental, registries};
 use crate::error_text::chain;
 
 /// Where images are.
 pub(super) enum Places {
     Registries(Arc<Client>),
-    /// The client is for what is in registries all the same: the cache image.
+    /// The client is for what is in registries all the same: the cache image, and what is extended.
+    Daemon {
+        source: Arc<DaemonSource>,
+        work: PathBuf,
+        client: Arc<Client>,
+    },
     Layouts {
         directory: PathBuf,
         client: Arc<Client>,
@@ -32,7 +38,7 @@ pub(super) enum Places {
 /// An image and where its blobs are.
 pub(super) struct Located {
     pub(super) image: ResolvedImage,
-    pub(super) source: Box<dyn Source>,
+    pub(super) source: Arc<dyn Source + Send>,
 }
 
 /// Why an image could not be found, or its place not be used.
@@ -61,7 +67,8 @@ impl Places {
         let settings = context.settings;
         let has_layouts = PlatformFeatures::for_api(settings.platform_api).oci_layout;
         if settings.boolean("daemon", "CNB_USE_DAEMON") {
-            return Err(Failure::arguments("images in a Docker daemon (-daemon) are not supported yet"));
+            let (client, source) = (registries::client(context)?, daemon::open(context)?);
+            return Ok(Self::Daemon { source, work: settings.temporary_directory(), client });
         }
         if !has_layouts || !settings.boolean("layout", "CNB_USE_LAYOUT") {
             return registries::client(context).map(Self::Registries);
@@ -76,7 +83,9 @@ impl Places {
     /// Registries alone.
     pub(super) fn registries(&self) -> Self {
         match self {
-            Self::Registries(client) | Self::Layouts { client, .. } => Self::Registries(Arc::clone(client)),
+            Self::Registries(client) | Self::Daemon { client, .. } | Self::Layouts { client, .. } => {
+                Self::Registries(Arc::clone(client))
+            }
         }
     }
 
@@ -89,7 +98,7 @@ impl Places {
     pub(super) fn name(&self, text: &str) -> Result<ImageName, PlaceError> {
         let reference = parse(text)?;
         Ok(match self {
-            Self::Registries(_) => ImageName::new(text, Target::Reference(reference)),
+            Self::Registries(_) | Self::Daemon { .. } => ImageName::new(text, Target::Reference(reference)),
             Self::Layouts { directory, .. } => {
                 let path = layout_path(directory, &reference);
                 let tag = path.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -101,13 +110,13 @@ impl Places {
     /// Finds an image; `None` where it is absent.
     pub(super) fn find(&self, name: &ImageName) -> Result<Option<Located>, PlaceError> {
         let source = match name.target() {
-            Target::Reference(_) => self.source(name)?,
+            Target::Reference(_) | Target::Daemon { .. } => self.source(name)?,
             Target::Layout { path, .. } => match Layout::open(path) {
-                Ok(layout) => Box::new(layout),
+                Ok(layout) => Arc::new(layout),
                 Err(LayoutError::Absent { .. }) => return Ok(None),
                 Err(error) => return Err(error.into()),
             },
-            Target::Archive { .. } | Target::Daemon { .. } => return Err(PlaceError::Elsewhere { name: name.clone() }),
+            Target::Archive { .. } => return Err(PlaceError::Elsewhere { name: name.clone() }),
         };
         // In its layout it is the only image, whatever it is called there.
         let asked = match name.target() {
@@ -131,6 +140,11 @@ impl Places {
                 let target = Target::Reference(parse(reference)?);
                 self.find(&ImageName::new(reference, target))
             }
+            Self::Daemon { .. } => {
+                let image =
+                    reference.parse().map_err(|source| PlaceError::Reference { text: reference.to_owned(), source })?;
+                self.find(&ImageName::new(reference, Target::Daemon { engine: Engine::Docker, image }))
+            }
             Self::Layouts { .. } => {
                 let (path, digest) = reference.rsplit_once('@').ok_or_else(not_pinned)?;
                 let digest: Digest = digest.parse().map_err(|_| not_pinned())?;
@@ -147,12 +161,15 @@ impl Places {
     }
 
     /// The place of an image, to read from.
-    pub(super) fn source(&self, name: &ImageName) -> Result<Box<dyn Source>, PlaceError> {
+    pub(super) fn source(&self, name: &ImageName) -> Result<Arc<dyn Source + Send>, PlaceError> {
         match (self, name.target()) {
             (Self::Registries(client), Target::Reference(reference)) => {
-                Ok(Box::new(RegistrySource::new(Arc::clone(client), reference.into())))
+                Ok(Arc::new(RegistrySource::new(Arc::clone(client), reference.into())))
             }
-            (_, Target::Layout { path, .. }) => Ok(Box::new(Layout::open(path)?)),
+            (Self::Daemon { source, .. }, Target::Reference(_) | Target::Daemon { .. }) => {
+                Ok(Arc::<DaemonSource>::clone(source))
+            }
+            (_, Target::Layout { path, .. }) => Ok(Arc::new(Layout::open(path)?)),
             (Self::Layouts { .. }, Target::Reference(_)) => Err(PlaceError::NotALayout { name: name.clone() }),
             (_, Target::Archive { .. } | Target::Daemon { .. }) => Err(PlaceError::Elsewhere { name: name.clone() }),
         }
@@ -164,10 +181,22 @@ impl Places {
             (Self::Registries(client), Target::Reference(reference)) => {
                 Ok(OneSink::Registry(RegistrySink::new(Arc::clone(client), reference.into())))
             }
+            (Self::Daemon { source, work, .. }, Target::Reference(_)) => {
+                Ok(OneSink::Daemon(DaemonSink::new(Arc::clone(source), work)))
+            }
             (_, Target::Layout { path, .. }) => Ok(OneSink::Layout(OnlyImage(Layout::create_or_open(path)?))),
             (Self::Layouts { .. }, Target::Reference(_)) => Err(PlaceError::NotALayout { name: name.clone() }),
             (_, Target::Archive { .. } | Target::Daemon { .. }) => Err(PlaceError::Elsewhere { name: name.clone() }),
         }
+    }
+
+    /// An image that is in a registry whatever the others are in.
+    pub(super) fn registry(&self, text: &str) -> Result<(ImageName, RegistrySource, RegistrySink), PlaceError> {
+        let (Self::Registries(client) | Self::Daemon { client, .. } | Self::Layouts { client, .. }) = self;
+        let reference = parse(text)?;
+        let source = RegistrySource::new(Arc::clone(client), (&reference).into());
+        let sink = RegistrySink::new(Arc::clone(client), (&reference).into());
+        Ok((ImageName::new(text, Target::Reference(reference)), source, sink))
     }
 
     /// Makes sure that images can be written under `names`, before anything is built.

@@ -118,11 +118,6 @@ fn complete_analyzed(context: &Context<'_>, places: &Places, group: &GroupFile) 
         }
     };
     let before = analyzed.clone();
-    if features.restorer_checks_run_image
-        && let Some(run_image) = &analyzed.run_image
-    {
-        run_images::check_selected(context, places, &run_image.image)?;
-    }
     if let (true, Some(text)) = (features.extensions, settings.text("build-image", "CNB_BUILD_IMAGE")) {
         let located = run_images::named(places, &text, code::FAILED)?;
         analyzed.build_image = Some(ImageReference { reference: pinned_reference(&located.image) });

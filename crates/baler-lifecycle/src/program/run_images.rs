@@ -47,21 +47,6 @@ pub(super) fn choose(
     Err(Failure::arguments("failed to find accessible run image"))
 }
 
-/// Makes sure that the image that analyze has chosen of those in run.toml is there. Another one is an extension's choice,
-/// which is looked for when it is needed.
-pub(super) fn check_selected(context: &Context<'_>, places: &Places, selected: &str) -> Result<(), Failure> {
-    let (run, _) = files(context)?;
-    let is_offered =
-        run.images.iter().any(|image| image.image == selected || image.mirrors.iter().any(|mirror| mirror == selected));
-    if !is_offered || !places.is_one_registry() {
-        return Ok(());
-    }
-    let failed = |error| Failure::new(code::FAILED, error).to("check the run image");
-    let found = places.name(selected).and_then(|name| places.find(&name)).map_err(failed)?;
-    let absent = || Failure::new(code::FAILED, format!("selected run image '{selected}' is not accessible"));
-    found.map(drop).ok_or_else(absent)
-}
-
 /// The image that the user names; it must be there.
 pub(super) fn named(places: &Places, text: &str, code: u8) -> Result<Located, Failure> {
     let name: ImageName = places.name(text).map_err(|error| Failure::new(code::ARGUMENTS, error))?;

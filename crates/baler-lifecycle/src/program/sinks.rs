@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::Arc;
 
+use baler_daemon::DaemonSink;
 use baler_image::{
     BlobWriter, Descriptor, Digest, ImageName, Manifest, Place, ResolvedImage, Sink, SinkError, Source, Target,
 };
@@ -41,6 +43,7 @@ impl Sink for OnlyImage {
 /// One place that an image is written to.
 pub(super) enum OneSink {
     Registry(RegistrySink),
+    Daemon(DaemonSink),
     Layout(OnlyImage),
 }
 
@@ -48,15 +51,8 @@ impl OneSink {
     fn as_sink(&self) -> &dyn Sink {
         match self {
             Self::Registry(sink) => sink,
+            Self::Daemon(sink) => sink,
             Self::Layout(sink) => sink,
-        }
-    }
-
-    /// As a sink of its own.
-    pub(super) fn boxed(self) -> Box<dyn Sink> {
-        match self {
-            Self::Registry(sink) => Box::new(sink),
-            Self::Layout(sink) => Box::new(sink),
         }
     }
 
@@ -64,7 +60,7 @@ impl OneSink {
     fn mount(&self, digest: &Digest, from: &Repository) -> Result<bool, SinkError> {
         match self {
             Self::Registry(sink) => Ok(matches!(sink.mount_blob(digest, from)?, Mounted::Done)),
-            Self::Layout(_) => Ok(false),
+            Self::Daemon(_) | Self::Layout(_) => Ok(false),
         }
     }
 }
@@ -83,11 +79,14 @@ pub(super) struct Sinks {
 struct OnePlace {
     key: String,
     sink: OneSink,
-    source: Box<dyn Source>,
+    source: Arc<dyn Source + Send>,
 }
 
 /// What names that are in one place have in common.
-fn key(name: &ImageName) -> String {
+fn key(place: &Place, name: &ImageName) -> String {
+    if let Place::Daemon { .. } = place {
+        return place.to_string();
+    }
     match name.target() {
         Target::Reference(reference) => reference.full_repository(),
         Target::Layout { path, .. } => path.to_string_lossy().into_owned(),
@@ -95,20 +94,31 @@ fn key(name: &ImageName) -> String {
     }
 }
 
+impl OnePlace {
+    fn has(&self, name: &ImageName) -> bool {
+        self.key == key(&self.sink.as_sink().place(), name)
+    }
+}
+
 impl Sinks {
     pub(super) fn has(&self, name: &ImageName) -> bool {
-        self.places.iter().any(|place| place.key == key(name))
+        self.places.iter().any(|place| place.has(name))
     }
 
-    pub(super) fn add(&mut self, name: &ImageName, sink: OneSink, source: Box<dyn Source>) {
-        self.places.push(OnePlace { key: key(name), sink, source });
+    pub(super) fn add(&mut self, name: &ImageName, sink: OneSink, source: Arc<dyn Source + Send>) {
+        let key = key(&sink.as_sink().place(), name);
+        self.places.push(OnePlace { key, sink, source });
     }
 
     /// Takes note of what an image that is there has.
     pub(super) fn learn(&mut self, image: &ResolvedImage) {
+        if let OneSink::Daemon(sink) = &self.first().sink {
+            sink.learn(image);
+            return;
+        }
         let blobs = image.layers().iter().map(|layer| &layer.descriptor).chain([&image.manifest().value.config]);
         let digests = blobs.map(|blob| blob.digest.clone());
-        if key(image.name()) == self.first().key {
+        if self.first().has(image.name()) {
             self.present.extend(digests);
         } else if let Some(reference) = image.name().reference() {
             self.elsewhere.extend(digests.map(|digest| (digest, Repository::from(reference))));
@@ -123,6 +133,10 @@ impl Sinks {
 impl Sink for Sinks {
     fn place(&self) -> Place {
         self.first().sink.as_sink().place()
+    }
+
+    fn keeps_manifests(&self) -> bool {
+        self.first().sink.as_sink().keeps_manifests()
     }
 
     fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
@@ -144,7 +158,7 @@ impl Sink for Sinks {
 
     fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
         let first = self.first();
-        let place = self.places.iter().find(|place| place.key == key(name)).unwrap_or(first);
+        let place = self.places.iter().find(|place| place.has(name)).unwrap_or(first);
         if place.key != first.key {
             copy_blobs(first, place, name, bytes)?;
         }
@@ -158,7 +172,7 @@ fn copy_blobs(from: &OnePlace, to: &OnePlace, name: &ImageName, manifest: &[u8])
     let manifest: Manifest = serde_json::from_slice(manifest).map_err(|error| failed(error.into()))?;
     let repository = match &from.sink {
         OneSink::Registry(sink) => Some(sink.repository()),
-        OneSink::Layout(_) => None,
+        OneSink::Daemon(_) | OneSink::Layout(_) => None,
     };
     for blob in manifest.layers.iter().chain([&manifest.config]) {
         let is_mounted = repository.map(|repository| to.sink.mount(&blob.digest, repository)).transpose()?;

@@ -69,8 +69,6 @@ pub(crate) fn built() -> Option<Place> {
 pub(crate) fn left_behind(place: &Place) -> Vec<String> {
     let found = Command::new("find").current_dir(place.path("")).output().unwrap();
     let mut names: Vec<_> = String::from_utf8(found.stdout).unwrap().lines().map(str::to_owned).collect();
-    names.retain(|name| {
-        name.contains("/.") || name.ends_with(".new") || name.contains("/tmp/") || name.contains("staging/")
-    });
+    names.retain(|name| name.contains("/.") || name.contains("/tmp/") || name.contains("staging/"));
     names
 }

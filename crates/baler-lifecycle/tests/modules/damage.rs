@@ -173,7 +173,7 @@ fn a_full_disk_leaves_no_image() {
     let Some(place) = built() else { return };
     place.write(
         "app/noise",
-        &(0..200_000_u32).map(|n| format!("{:x} ", n.wrapping_mul(2_654_435_761))).collect::<String>(),
+        &(0..200_000_u32).map(|n| n.wrapping_mul(2_654_435_761).to_string()).collect::<Vec<_>>().join(" "),
     );
     let small = |directory: &str, more: &str| {
         fs::create_dir_all(place.path(directory)).unwrap();

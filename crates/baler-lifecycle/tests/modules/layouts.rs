@@ -59,7 +59,10 @@ pub(crate) fn open_up(place: &Place) {
 fn create(place: &Place, arguments: &[&str]) -> Option<(Option<i32>, String)> {
     open_up(place);
     let mut creator = call(place, "create")?;
-    creator.env("CNB_EXPERIMENTAL_MODE", "quiet").env("HOME", place.path("tmp"));
+    creator
+        .env("CNB_EXPERIMENTAL_MODE", "quiet")
+        .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
+        .env("HOME", place.path("tmp"));
     creator.args(["-layout", "-run-image", "registry.example/run", "-layout-dir"]).arg(place.path("layouts"));
     creator.arg("-cache-dir").arg(place.path("cache")).arg("-launcher").arg(place.path("launcher"));
     creator.args(["-uid", "65534", "-gid", "65534"]).args(arguments).arg("registry.example/app:1");
@@ -111,8 +114,8 @@ fn a_whole_build_needs_neither_root_nor_a_registry() {
 #[test]
 fn refusals_come_before_the_build() {
     let place = prepare();
-    let Some((code, output)) = create(&place, &["-daemon"]) else { return };
-    assert_eq!((code, output.contains("-daemon")), (Some(3), true), "{output}");
+    let Some((code, output)) = create(&place, &["-daemon", "-layout=false"]) else { return };
+    assert_eq!((code, output.contains("failed to initialize docker client: ")), (Some(1), true), "{output}");
     let (code, output) = create(&place, &["-run-image", "registry.example/absent"]).unwrap();
     assert_eq!((code, output.contains("'registry.example/absent' does not exist")), (Some(32), true), "{output}");
     let (code, output) = create(&place, &["-cache-dir", "/nowhere"]).unwrap();

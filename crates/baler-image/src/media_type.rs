@@ -67,3 +67,8 @@ pub fn is_manifest(media_type: &str) -> bool {
 pub fn is_config(media_type: &str) -> bool {
     matches!(media_type, OCI_CONFIG | DOCKER_CONFIG)
 }
+
+/// Whether `media_type` names a layer that may not be distributed; it stays where it is.
+pub fn is_foreign_layer(media_type: &str) -> bool {
+    media_type.contains("nondistributable") || media_type.contains("foreign")
+}

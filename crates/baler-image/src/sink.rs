@@ -20,6 +20,11 @@ pub trait Sink: Sync {
         true
     }
 
+    /// Where blobs are kept on their way: in the place itself, unless it collects them elsewhere.
+    fn staging(&self) -> Place {
+        self.place()
+    }
+
     /// Whether a blob is there already.
     fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError>;
 

@@ -120,6 +120,10 @@ impl Sink for InterruptibleSink<'_> {
         self.sink.keeps_manifests()
     }
 
+    fn staging(&self) -> Place {
+        self.sink.staging()
+    }
+
     fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
         self.sink.has_blob(digest)
     }

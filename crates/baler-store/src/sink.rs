@@ -20,11 +20,7 @@ impl Sink for Store {
 
     /// Whoever asks is going to rely on the answer: a blob that is there is kept from garbage collection.
     fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
-        let ask = || {
-            let (path, session) = (blob::path(self.root(), digest), self.session()?);
-            session.pinned(Pin::Blob(digest.clone()), || Ok(reliable_size(&session, &path)?.is_some()))
-        };
-        ask().map_err(|source| SinkError::WriteBlob { place: Place::Store, digest: digest.clone(), source })
+        Ok(self.blob_descriptor(digest)?.is_some())
     }
 
     fn begin_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError> {
@@ -48,6 +44,17 @@ impl Store {
     /// store. Who relies on blobs in another way, such as a cache with its list of roots, may call it before.
     pub fn seal_blobs(&self) -> io::Result<()> {
         self.session()?.seal()
+    }
+
+    /// A blob that is here, by its digest. It stays as long as this process has the store open.
+    pub fn blob_descriptor(&self, digest: &Digest) -> Result<Option<Descriptor>, SinkError> {
+        let ask = || {
+            let (path, session) = (blob::path(self.root(), digest), self.session()?);
+            session.pinned(Pin::Blob(digest.clone()), || reliable_size(&session, &path))
+        };
+        let size =
+            ask().map_err(|source| SinkError::WriteBlob { place: Place::Store, digest: digest.clone(), source })?;
+        Ok(size.map(|size| Descriptor::new("", size, digest.clone())))
     }
 
     fn blob_writer(&self) -> io::Result<FileBlobWriter> {

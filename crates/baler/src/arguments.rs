@@ -78,7 +78,7 @@ pub(crate) enum ProgressFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum CommandArguments {
     /// Build an image from application source
-    Build(BuildArguments),
+    Build(Box<BuildArguments>),
     /// Make builders
     #[command(subcommand)]
     Builder(BuilderArguments),
@@ -200,6 +200,24 @@ pub(crate) struct BuildArguments {
     /// Certificate authorities that the build trusts: host, image, or a PEM file
     #[arg(long, value_name = "host|image|FILE", default_value = "host")]
     pub(crate) ca_certificates: String,
+    /// Push the image and its tags to their registries
+    #[arg(long)]
+    pub(crate) publish: bool,
+    /// Keep a published image in the local store, too
+    #[arg(long, requires = "publish")]
+    pub(crate) keep: bool,
+    /// Build cache: type=<build|launch>;format=<volume|bind|image>;name=NAME or source=DIR (once for each type)
+    #[arg(long, value_name = "CACHE")]
+    pub(crate) cache: Vec<String>,
+    /// Image in a registry that holds the build cache; needs --publish
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) cache_image: Option<String>,
+    /// User id that builds and owns the layers, instead of the builder's
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    pub(crate) uid: Option<i64>,
+    /// Group id that builds and owns the layers, instead of the builder's
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
+    pub(crate) gid: Option<i64>,
     /// When a registry is asked for the builder and the run image: always, if-not-present, never
     #[arg(long, value_name = "POLICY")]
     pub(crate) pull_policy: Option<String>,
@@ -227,7 +245,7 @@ pub(crate) struct AcceptedArguments {
     #[arg(long, hide = true)]
     userns_host: bool,
     #[arg(long, hide = true)]
-    lifecycle_image: Option<String>,
+    pub(crate) lifecycle_image: Option<String>,
     #[arg(long, hide = true)]
     docker_host: Option<String>,
 }

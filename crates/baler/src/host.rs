@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use baler_platform::context::Context;
@@ -12,6 +12,7 @@ use baler_platform::places::{Places, PullPolicy};
 use baler_sandbox::{HostIds, Identity, SandboxProgram};
 use baler_store::Store;
 
+use crate::config::Config;
 use crate::output::Console;
 
 /// The process's surroundings, read once.
@@ -19,6 +20,7 @@ pub(crate) struct Host {
     pub(crate) variables: BTreeMap<String, String>,
     store: Store,
     interrupt: Interrupt,
+    config: Config,
     pull_policy: PullPolicy,
     insecure_registries: Vec<String>,
 }
@@ -31,14 +33,26 @@ impl Host {
         let store = Store::open(&root, SandboxProgram::current())?;
         let interrupt = Interrupt::default();
         crate::signals::listen(interrupt.clone()).context("could not listen to signals")?;
-        Ok(Self { variables, store, interrupt, pull_policy: PullPolicy::IfNotPresent, insecure_registries: Vec::new() })
+        let config = Config::read(&variables)?;
+        let pull_policy = match config.pull_policy.as_str() {
+            // As pack has it; here, what is in the local store is used without asking the network.
+            "" if is_called_pack() => PullPolicy::Always,
+            "" => PullPolicy::IfNotPresent,
+            text => text.parse()?,
+        };
+        Ok(Self { variables, store, interrupt, config, pull_policy, insecure_registries: Vec::new() })
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
-    /// When registries are asked: as the command line says, else as before.
+    /// The user's configuration.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// When registries are asked: as the command line says, else as the configuration does.
     pub(crate) fn set_pull_policy(&mut self, text: Option<&str>) -> anyhow::Result<()> {
         if let Some(text) = text {
             self.pull_policy = text.parse()?;
@@ -71,6 +85,7 @@ impl Host {
             places: Places::new(crate::registries::registries(
                 self.variables.clone(),
                 self.insecure_registries.clone(),
+                self.config.mirrors(),
             )),
             pull_policy: self.pull_policy,
             caller,
@@ -82,6 +97,12 @@ impl Host {
             threads: threads.unwrap_or_else(available),
         })
     }
+}
+
+/// Whether the program is started under the name of the one that it stands for.
+fn is_called_pack() -> bool {
+    let name = std::env::args_os().next().map(PathBuf::from);
+    name.as_deref().and_then(Path::file_name).is_some_and(|name| name == "pack")
 }
 
 /// The environment. Variables that are not UTF-8 have no part in anything that Baler does.

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod commands;
+mod config;
 mod failure;
 mod host;
 mod output;

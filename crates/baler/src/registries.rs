@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 
 use baler_platform::certificates::host_bundle;
 use baler_platform::places::{Registries, RegistriesError};
-use baler_registry::{Keychain, KeychainContext, Proxies, Settings};
+use baler_registry::{Keychain, KeychainContext, Mirror, Proxies, Settings};
 
 /// The registries, of which nothing is read until one is needed.
-pub(crate) fn registries(variables: BTreeMap<String, String>, insecure_registries: Vec<String>) -> Registries {
-    Registries::new(move || settings(&variables, &insecure_registries))
+pub(crate) fn registries(
+    variables: BTreeMap<String, String>,
+    insecure: Vec<String>,
+    mirrors: Vec<Mirror>,
+) -> Registries {
+    Registries::new(move || Ok(Settings { mirrors: mirrors.clone(), ..settings(&variables, &insecure)? }))
 }
 
 fn settings(variables: &BTreeMap<String, String>, insecure: &[String]) -> Result<Settings, RegistriesError> {

@@ -59,7 +59,7 @@ pub(crate) fn store_base(
 
 /// Whether a layer may not be distributed.
 pub(crate) fn is_foreign(layer: &Descriptor) -> bool {
-    layer.media_type.contains("nondistributable") || layer.media_type.contains("foreign")
+    baler_image::media_type::is_foreign_layer(&layer.media_type)
 }
 
 /// Copies a blob that the sink lacks.

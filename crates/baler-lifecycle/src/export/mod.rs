@@ -84,6 +84,9 @@ pub struct ExportInputs<'a> {
 /// The creation time of images whose user chose none: 1980-01-01T00:00:01Z.
 pub const DEFAULT_CREATED: i64 = baler_layer::NORMALISED_TIME;
 
+/// The same as RFC 3339 has it.
+pub const DEFAULT_CREATED_TEXT: &str = "1980-01-01T00:00:01Z";
+
 /// The launcher that goes into the image.
 #[derive(Clone, Copy, Debug)]
 pub struct Launcher<'a> {

@@ -147,6 +147,10 @@ impl Packer<'_> {
         let manifest = kept.map(|directory| StatManifest::take(&directory.root)).transpose()?;
         let mut pending = self.begin(piece)?;
         let compressed = write(piece, threads, &mut pending)?;
+        // What is new for certain goes on its way while others are packed. What the previous image has may not have to.
+        if piece.in_image && reusable(self.analysis, &piece.role, &compressed.diff_id.to_string()).is_none() {
+            pending.commit_image((&compressed.digest, compressed.size), true, piece.in_cache)?;
+        }
         Ok(Some(Packed {
             diff_id: compressed.diff_id,
             digest: compressed.digest,
@@ -196,7 +200,7 @@ impl Packer<'_> {
         let cache = cache.and_then(Cache::sink);
         let has_trees = self.cache.is_some_and(|cache| cache.trees().is_some());
         // Two repositories of one registry are two places.
-        let shared = piece.in_image && has_trees && cache.is_some_and(|cache| cache.place() == self.sink.place());
+        let shared = piece.in_image && has_trees && cache.is_some_and(|cache| cache.place() == self.sink.staging());
         let image = if piece.in_image { Some(self.sink.begin_blob()?) } else { None };
         let cache = cache.filter(|_| !shared).map(Sink::begin_blob).transpose()?;
         Ok(Pending { image, cache, tar, is_shared: shared })

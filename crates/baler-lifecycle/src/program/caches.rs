@@ -7,7 +7,7 @@ use super::failure::{Failure, code};
 use super::interruptible::InterruptibleCache;
 use super::places::Places;
 use crate::cache::{Cache, ImageCache, ImageCachePlace, VolumeCache};
-use crate::export::DEFAULT_CREATED;
+use crate::export::DEFAULT_CREATED_TEXT;
 use crate::log::Log as _;
 
 /// Says what the user may have forgotten.
@@ -67,7 +67,7 @@ pub(super) fn open(context: &Context<'_>, places: &Places) -> Result<Option<Box<
 /// A cache image is always in a registry.
 fn open_image(context: &Context<'_>, places: &Places, text: &str) -> Result<Box<dyn Cache>, Failure> {
     let (name, source, sink) = places.registry(text).map_err(|error| Failure::new(code::ARGUMENTS, error))?;
-    let created = jiff::Timestamp::from_second(DEFAULT_CREATED).unwrap_or_default().to_string();
+    let created = DEFAULT_CREATED_TEXT.to_owned();
     let place = ImageCachePlace { name, source: Box::new(source), sink: Box::new(sink), created };
     let failed = |error| Failure::new(code::FAILED, error).to("open the cache image");
     let cache = ImageCache::open(place).map_err(failed)?;

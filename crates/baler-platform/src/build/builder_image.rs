@@ -2,6 +2,7 @@
 
 use baler_cnb::labels::{BUILDER_METADATA, BUILDPACK_LAYERS, BUILDPACK_ORDER, BuilderLabel, ModuleLayers};
 use baler_cnb::order::Group;
+use baler_cnb::run::RunImage;
 use baler_image::{ImageName, ResolvedImage};
 use serde::de::DeserializeOwned;
 
@@ -43,12 +44,10 @@ impl BuilderImage {
         })
     }
 
-    /// The run images that the builder offers, in the order in which they are tried.
-    pub fn run_images(&self) -> Vec<&str> {
-        let stack = std::slice::from_ref(&self.metadata.stack.run_image);
-        let images = if self.metadata.images.is_empty() { stack } else { &self.metadata.images[..1] };
-        let names = images.iter().flat_map(|image| std::iter::once(&image.image).chain(&image.mirrors));
-        names.map(String::as_str).filter(|name| !name.is_empty()).collect()
+    /// The run image that the builder offers, with its mirrors.
+    pub fn run_image(&self) -> Option<RunImage> {
+        let image = self.metadata.images.first().unwrap_or(&self.metadata.stack.run_image);
+        (!image.image.is_empty()).then(|| RunImage { image: image.image.clone(), mirrors: image.mirrors.clone() })
     }
 }
 

@@ -1,10 +1,11 @@
 //! What can go wrong in a build.
 
-use std::io;
-
 use baler_image::{ImageName, Platform};
+use baler_store::CopyError;
 
 use super::builder_image::BuilderImageError;
+use super::cache::BuildCacheError;
+use super::destination::DestinationError;
 use super::directories::DirectoryError;
 use super::extensions::ExtensionError;
 use super::in_place::InPlaceError;
@@ -50,10 +51,12 @@ pub enum BuildError {
     Certificates(#[from] CertificateError),
     #[error("{0}")]
     Directories(#[from] DirectoryError),
-    #[error("could not use the cache of the image")]
-    CacheDirectory { source: io::Error },
     #[error("{0}")]
-    Cache(#[from] baler_lifecycle::cache::CacheError),
+    Cache(#[from] BuildCacheError),
+    #[error("{0}")]
+    Destination(#[from] DestinationError),
+    #[error("could not keep '{name}' in the local store")]
+    Keep { name: ImageName, source: CopyError },
     #[error("{0}")]
     Analyze(#[from] baler_lifecycle::analyze::AnalyzeError),
     #[error("executing lifecycle")]
@@ -64,10 +67,6 @@ pub enum BuildError {
     Export(#[from] baler_lifecycle::export::ExportError),
     #[error("{0}")]
     NoLauncher(#[from] baler_lifecycle::launcher_binary::NoLauncher),
-    #[error("an image cannot be written to '{name}' yet")]
-    NoSuchDestination { name: ImageName },
-    #[error("could not write the layout of '{name}'")]
-    Layout { name: ImageName, source: baler_store::LayoutError },
     #[error("{0}")]
     LayersFile(#[from] LayersFileError),
     #[error("{0}")]

@@ -5,6 +5,8 @@
 //! value to the next.
 
 mod builder_image;
+mod cache;
+mod destination;
 mod directories;
 mod error;
 mod events;
@@ -19,6 +21,7 @@ mod outputs;
 mod phase;
 mod prepare;
 mod request;
+mod run_image;
 mod surroundings;
 pub mod workspace;
 
@@ -27,11 +30,13 @@ use std::time::Duration;
 use baler_cnb::api::PlatformApi;
 use baler_cnb::group::GroupFile;
 use baler_lifecycle::analyze::{self, Analysis, AnalyzeInputs};
-use baler_lifecycle::cache::TreeCache;
+use baler_lifecycle::cache::Cache;
 use baler_lifecycle::export::Exported;
 use baler_lifecycle::restore::{self, Restoration, RestoreInputs};
 
 pub use builder_image::{BuilderImage, BuilderImageError};
+pub use cache::BuildCacheError;
+pub use destination::DestinationError;
 pub use directories::DirectoryError;
 pub use error::BuildError;
 pub use executor::{Executor, ExecutorChoice};
@@ -43,8 +48,8 @@ pub use order::BuildOrderError;
 pub use outputs::OutputError;
 pub use phase::{Phase, PhaseError};
 pub use request::{
-    BuildRequest, BuildpackRequest, ExecutionEnvironment, InvalidExecutionEnvironment, InvalidWorkspaceName,
-    OutputDirectories, WorkspaceName,
+    BuildRequest, BuildpackRequest, CacheRequest, Delivery, ExecutionEnvironment, InvalidExecutionEnvironment,
+    InvalidWorkspaceName, OutputDirectories, UserRequest, WorkspaceName,
 };
 pub(crate) use surroundings::{home_directory, host_files};
 
@@ -73,11 +78,11 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
     let (prepared, taken) = step(context.output, Step::Prepare, || prepare::prepare(context, request));
     timed(Step::Prepare, taken);
     let mut prepared = prepared?;
-    let cache_directory = prepared.cache_directory.clone();
     if request.clear_cache {
-        TreeCache::clear(&cache_directory)?;
+        prepared.cache.clear(context)?;
     }
-    let cache = TreeCache::open(&cache_directory, context.store)?;
+    let cache = prepared.cache.open(context)?;
+    let cache = cache.as_ref();
 
     let (analysis, taken) = step(context.output, Step::Analyze, || analyze(&mut prepared, context, request, &log));
     timed(Step::Analyze, taken);
@@ -88,7 +93,7 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
     let group = group?;
 
     let (restoration, taken) =
-        step(context.output, Step::Restore, || restore(context, request, &prepared, &analysis, &group, &cache, &log));
+        step(context.output, Step::Restore, || restore(context, request, &prepared, &analysis, &group, cache, &log));
     timed(Step::Restore, taken);
     let restoration = restoration?;
 
@@ -96,14 +101,16 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
     timed(Step::Build, taken);
     if let Err(error) = result {
         // The blobs are still there: a tree that does not come back is made again.
-        if let Err(lost) = restoration.give_back(&cache, &prepared.directories.layers) {
+        if let Some(trees) = cache.trees()
+            && let Err(lost) = restoration.give_back(trees, &prepared.directories.layers)
+        {
             context.output.line(Level::Warning, &format!("could not give restored layers back to the cache: {lost}"));
         }
         return Err(error);
     }
 
     let (exported, taken) = step(context.output, Step::Export, || {
-        let parts = export::Parts { analysis: &analysis, group: &group, restoration: &restoration, cache: &cache };
+        let parts = export::Parts { analysis: &analysis, group: &group, restoration: &restoration, cache };
         export::export(context, request, &prepared, &parts, &log)
     });
     timed(Step::Export, taken);
@@ -152,7 +159,7 @@ fn restore(
     prepared: &Prepared,
     analysis: &Analysis,
     group: &GroupFile,
-    cache: &TreeCache<'_>,
+    cache: &dyn Cache,
     log: &OutputLog<'_>,
 ) -> Result<Restoration, BuildError> {
     let inputs = RestoreInputs {

@@ -1,14 +1,15 @@
 //! Everything before the first phase: images resolved, layers unpacked, the application copied.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use baler_image::{ImageName, Platform, Wanted};
+use baler_image::{Platform, Wanted};
 use baler_lifecycle::mounted::BuildUser;
 use baler_sandbox::{Network, Root};
 
-use super::PLATFORM_API;
 use super::builder_image::BuilderImage;
+use super::cache::CachePlace;
+use super::destination::Destination;
 use super::directories::{Additions, Directories, OrderedModules};
 use super::error::BuildError;
 use super::ground::{Floor, Ground};
@@ -16,9 +17,9 @@ use super::order;
 use super::phase::Chamber;
 use super::request::BuildRequest;
 use super::surroundings::{home_directory, phase_environment};
+use super::{PLATFORM_API, run_image};
 use crate::certificates::{self, CertificateSource};
 use crate::context::Context;
-use crate::images::cache_key;
 use crate::modules;
 use crate::output::Level;
 use crate::places::{Asked, Located, Needed, Search, locate};
@@ -33,7 +34,8 @@ pub(super) struct Prepared {
     pub(super) previous: Option<Located>,
     pub(super) user: BuildUser,
     pub(super) directories: Directories,
-    pub(super) cache_directory: PathBuf,
+    pub(super) destination: Destination,
+    pub(super) cache: CachePlace,
     executor: Box<dyn baler_sandbox::Executor>,
     root: Root,
     additions: Additions,
@@ -46,10 +48,14 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     for warning in request.volumes.iter().filter_map(Volume::warning) {
         context.output.line(Level::Warning, &warning);
     }
+    // Whether the image may go where it is to go, before anything is fetched for it.
+    let destination = Destination::open(context, request)?;
+    let cache = CachePlace::choose(context, request)?;
     let ground = Ground::find(context, request)?;
-    let builder = ground.builder(context, request)?;
+    let mut builder = ground.builder(context, request)?;
+    builder.user = (request.user.uid.unwrap_or(builder.user.0), request.user.gid.unwrap_or(builder.user.1));
     let platform = ground.platform();
-    let run_image = find_run_image(context, request, &builder, &platform)?;
+    let run_image = run_image::find(context, request, &builder, &platform)?;
     let previous = find_previous(context, request, run_image.image.platform())?;
     let order = order::choose(context, &request.buildpacks, &builder, &platform)?;
     let Floor { directories, user, executor, mut root } = ground.lay(context, request, builder.user)?;
@@ -76,8 +82,6 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     let api = PLATFORM_API.version().to_string();
     let platform = [("CNB_PLATFORM_API", api.as_str()), ("CNB_EXEC_ENV", request.execution_environment.as_str())];
     let environment = phase_environment(context, &ground.variables(context), &home, &platform);
-    let cache_directory =
-        context.store.cache(&cache_key(&request.image)).map_err(|source| BuildError::CacheDirectory { source })?;
     let network = if request.without_network { Network::None } else { Network::Host };
     Ok(Prepared {
         builder,
@@ -86,7 +90,8 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
         previous,
         user,
         directories,
-        cache_directory,
+        destination,
+        cache,
         executor,
         root,
         additions,
@@ -112,47 +117,6 @@ impl Prepared {
     }
 }
 
-/// `--run-image`, else the first of the builder's run images and mirrors that is there.
-fn find_run_image(
-    context: &Context<'_>,
-    request: &BuildRequest,
-    builder: &BuilderImage,
-    platform: &Platform,
-) -> Result<Located, BuildError> {
-    // Any platform is found first, so that a disagreement can name both.
-    let wanted = Wanted::Preferably(platform.clone());
-    let names = match &request.run_image {
-        Some(name) => vec![name.clone()],
-        None => parse_names(&builder.run_images())?,
-    };
-    let mut first_error = None;
-    for name in names {
-        let (search, needed) = (Search::By(context.pull_policy), Needed::Documents);
-        match locate(context, &Asked { role: "run image", name: &name, wanted: &wanted, search, needed }) {
-            Ok(located) if platform.rank(located.image.platform()).is_some() => return Ok(located),
-            Ok(located) => {
-                return Err(BuildError::PlatformsDiffer {
-                    builder: request.builder.clone(),
-                    builder_platform: platform.clone(),
-                    run_image: name,
-                    run_platform: located.image.platform().clone(),
-                });
-            }
-            Err(source) if source.is_absent() => {
-                first_error.get_or_insert(BuildError::RunImage { name, source });
-            }
-            Err(source) => return Err(BuildError::RunImage { name, source }),
-        }
-    }
-    Err(first_error.unwrap_or_else(|| BuildError::NoRunImage { name: request.builder.clone() }))
-}
-
-fn parse_names(names: &[&str]) -> Result<Vec<ImageName>, BuildError> {
-    let parse =
-        |text: &&str| text.parse().map_err(|source| BuildError::RunImageName { text: (*text).to_owned(), source });
-    names.iter().map(parse).collect()
-}
-
 /// The image that the build replaces; an absent one is none, an unreadable one is an error.
 fn find_previous(
     context: &Context<'_>,
@@ -161,7 +125,9 @@ fn find_previous(
 ) -> Result<Option<Located>, BuildError> {
     let name = request.previous_image.as_ref().unwrap_or(&request.image);
     let wanted = Wanted::Exactly(platform.clone());
-    let (search, needed) = (Search::STORE, Needed::Documents);
+    // What is replaced is where the new image goes.
+    let search = if request.publishes() { Search::Registry } else { Search::STORE };
+    let needed = Needed::Documents;
     match locate(context, &Asked { role: "previous image", name, wanted: &wanted, search, needed }) {
         Ok(located) => Ok(Some(located)),
         Err(source) if source.is_absent() || source.is_other_platform() => Ok(None),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use baler_cnb::run::RunImage;
 use baler_image::{ImageName, Platform};
 
 use super::executor::Executor;
@@ -15,8 +16,10 @@ use crate::volumes::Volume;
 pub struct BuildRequest {
     /// What the image is saved as.
     pub image: ImageName,
-    /// Further names in the store.
+    /// Further names, in the same place.
     pub tags: Vec<ImageName>,
+    /// Where an image goes whose names are references.
+    pub delivery: Delivery,
     /// The image that is replaced, where it has another name than the new one.
     pub previous_image: Option<ImageName>,
     /// In place, a name for messages: the builder is where Baler was started.
@@ -29,9 +32,14 @@ pub struct BuildRequest {
     pub buildpacks: BuildpackRequest,
     pub variables: Variables,
     pub run_image: Option<ImageName>,
+    /// The user's mirrors of run images.
+    pub run_image_mirrors: Vec<RunImage>,
     /// `None`: the builder's.
     pub platform: Option<Platform>,
+    pub cache: CacheRequest,
     pub clear_cache: bool,
+    /// Ids inside of the user that builds and owns the layers, where they are not the builder's.
+    pub user: UserRequest,
     pub default_process: Option<String>,
     /// Seconds since 1970; `None` is the constant that makes images reproducible.
     pub created: Option<i64>,
@@ -42,6 +50,53 @@ pub struct BuildRequest {
     pub outputs: OutputDirectories,
     /// What detect and build see of the host besides.
     pub volumes: Vec<Volume>,
+}
+
+/// Where an image goes whose names are references.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delivery {
+    #[default]
+    Store,
+    /// The registries that the names stand for.
+    Registries,
+    /// There, and the local store keeps it as well.
+    RegistriesAndStore,
+}
+
+/// Where the build cache is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CacheRequest {
+    /// In the local store: one for each image.
+    #[default]
+    OfImage,
+    /// In the local store, under this name.
+    Volume(String),
+    /// In this directory.
+    Bind(PathBuf),
+    /// An image in a registry.
+    Image(ImageName),
+}
+
+/// `--uid` and `--gid`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UserRequest {
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+}
+
+impl BuildRequest {
+    /// Whether the image goes to registries.
+    pub fn publishes(&self) -> bool {
+        match self.delivery {
+            Delivery::Registries | Delivery::RegistriesAndStore => true,
+            Delivery::Store => false,
+        }
+    }
+
+    /// All names of the image; its own first.
+    pub fn names(&self) -> Vec<ImageName> {
+        std::iter::once(&self.image).chain(&self.tags).cloned().collect()
+    }
 }
 
 /// Which buildpacks are tried.

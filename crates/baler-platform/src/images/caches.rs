@@ -7,6 +7,19 @@ use baler_image::{ImageName, Reference, Target};
 use baler_store::CacheEntry;
 
 const LAYOUT: &str = "oci:";
+/// Caches whose image is not in the store, and caches that belong to none.
+const PUBLISHED: &str = "published:";
+const VOLUME: &str = "volume:";
+
+/// The key of the cache of an image that goes to a registry.
+pub(crate) fn published_cache_key(name: &ImageName) -> String {
+    format!("{PUBLISHED}{}", cache_key(name))
+}
+
+/// The key of a cache that the user has given a name.
+pub(crate) fn volume_cache_key(name: &str) -> String {
+    format!("{VOLUME}{name}")
+}
 
 /// What the store is asked for to have the cache of an image.
 pub(crate) fn cache_key(name: &ImageName) -> String {
@@ -33,6 +46,9 @@ pub(super) fn is_orphan(cache: &CacheEntry, images: &BTreeSet<Reference>) -> boo
     let Some(key) = &cache.key else { return true };
     if let Some(is_orphan) = crate::modules::is_orphan(key) {
         return is_orphan;
+    }
+    if key.starts_with(PUBLISHED) || key.starts_with(VOLUME) {
+        return false;
     }
     match key.strip_prefix(LAYOUT).and_then(|rest| rest.rsplit_once(':')) {
         Some((path, _)) => !Path::new(path).join("index.json").exists(),
@@ -64,6 +80,9 @@ mod tests {
             assert!(is_orphan(&cache(Some(&key)), &BTreeSet::new()), "{key}");
         }
         assert!(is_orphan(&cache(None), &images));
+        for key in [published_cache_key(&"app".parse().unwrap()), volume_cache_key("mine")] {
+            assert!(!is_orphan(&cache(Some(&key)), &BTreeSet::new()), "{key}");
+        }
         let layout = tempfile::tempdir().unwrap();
         let key = cache_key(&format!("oci:{}:1.0", layout.path().display()).parse().unwrap());
         assert!(is_orphan(&cache(Some(&key)), &images));

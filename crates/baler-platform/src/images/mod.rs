@@ -8,7 +8,7 @@ mod save;
 mod sbom;
 mod transfer;
 
-pub(crate) use caches::cache_key;
+pub(crate) use caches::{cache_key, published_cache_key, volume_cache_key};
 pub use inspect::{Inspection, inspect};
 pub use list::{ListError, ListedImage, RemoveError, builders, list, names, remove};
 pub use prune::{PruneError, PrunePlan, PruneRequest, plan_prune, prune, would_free};

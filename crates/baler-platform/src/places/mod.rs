@@ -9,6 +9,7 @@
 //! | `documents` | a registry's manifests and configs, each fetched once |
 //! | `memo` | what one command has found, so that it asks for nothing twice |
 //! | `watch` | each step of a resolution, for `baler resolve` |
+//! | `publish` | an image into repositories, while it is made |
 //! | `pull` | an image of a registry into the local store |
 //!
 //! A further place (an archive, a daemon) is a variant of `baler_image::Target` or of `search::Where`, and of
@@ -18,6 +19,7 @@ mod documents;
 mod locate;
 mod located;
 mod memo;
+mod publish;
 mod pull;
 mod registries;
 mod search;
@@ -25,6 +27,7 @@ mod watch;
 
 pub use locate::{Asked, Needed, locate};
 pub use located::{LocateError, Located, Looked};
+pub use publish::{Destinations, PublishError, Publisher};
 pub use registries::{Registries, RegistriesError};
 pub use search::{InvalidPullPolicy, PullPolicy, Search};
 pub use watch::Watch;

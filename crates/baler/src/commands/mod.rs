@@ -29,7 +29,7 @@ use crate::output::Console;
 /// Runs the command that was typed.
 pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        CommandArguments::Build(arguments) => build::run(arguments, console),
+        CommandArguments::Build(arguments) => build::run(*arguments, console),
         CommandArguments::Builder(BuilderArguments::Create(arguments)) => builder_create::run(&arguments, console),
         CommandArguments::Buildpack(ModuleArguments::Package(arguments)) => {
             package::run(ModuleKind::Buildpack, &arguments, console)

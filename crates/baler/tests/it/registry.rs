@@ -1,6 +1,8 @@
 //! Images that come from a registry and go to one.
 
-use crate::support::{Base, Place, Registry, User, application, buildpack, users, write};
+use baler_test_registry::{Fault, Options, Rule, TestRegistry};
+
+use crate::support::{Base, Place, Registry, Request, User, application, buildpack, users, write};
 
 /// A place whose builder, and the builder's run image, are in a registry and nowhere else.
 fn place(user: User, registry: &Registry) -> Option<Place> {
@@ -70,4 +72,196 @@ fn builder_and_run_image_come_from_a_registry() {
         assert_eq!((manifests("builder"), manifests("test-run")), (1, 1), "{requests:?}");
         assert!(!requests.iter().any(|request| request.path.starts_with("/v2/builder/blobs/")), "{requests:?}");
     }
+}
+
+#[test]
+fn an_unchanged_image_is_published_with_few_requests() {
+    for user in users() {
+        let Some(registry) = Registry::start() else { return };
+        let Some(place) = place(user, &registry) else { return };
+        let (builder, app) = (registry.name("builder"), registry.name("team/app"));
+        let publish = |more: &[&str]| {
+            let arguments = [&["build", &app, "--path", "app", "--builder", &builder, "--publish"], more].concat();
+            registry.watch(|| place.run(&arguments))
+        };
+        let (first, requests) = publish(&["--tag", &registry.name("team/app:2"), "--quiet"]);
+        let first = first.success();
+        assert!(requests[0].method == "POST" && requests[0].path == "/v2/team/app/blobs/uploads/", "{requests:?}");
+        let base = |request: &&Request| request.query.contains("mount=") && request.query.contains("from=test-run");
+        assert_eq!(requests.iter().filter(base).count(), 2, "the layers of the run image are mounted: {requests:?}");
+        let names: Vec<&str> =
+            requests.iter().filter(|request| request.method == "PUT").map(|request| &*request.path).collect();
+        assert!(
+            names.contains(&"/v2/team/app/manifests/latest") && names.contains(&"/v2/team/app/manifests/2"),
+            "{names:?}"
+        );
+
+        let (second, requests) = publish(&["--quiet", "--pull-policy", "always"]);
+        assert_eq!(second.success().stdout, first.stdout, "the same image");
+        assert!(requests.len() <= 8, "{requests:?}");
+        let uploads = requests.iter().filter(|request| request.method != "GET" && request.status == 201);
+        assert_eq!(uploads.map(|request| &*request.path).collect::<Vec<_>>(), ["/v2/team/app/manifests/latest"]);
+
+        // The same bytes as from the local store.
+        let local = place.run(&["build", &app, "--path", "app", "--builder", &builder, "--quiet"]).success();
+        assert_eq!(local.stdout, first.stdout);
+        // A published image starts, and its cache stays though it is not in the store.
+        place.run(&["rm", &app]).success();
+        place.run(&["prune"]).success();
+        let started =
+            place.run(&["run", &app, "--entrypoint", "/bin/cat", "--", "/layers/test_small/data/file"]).success();
+        assert_eq!(started.stdout.lines().last(), Some("x"));
+        write(&place.path().join("app/file"), "other text");
+        let (changed, _) = publish(&[]);
+        assert!(changed.success().stdout.contains("Reusing cache layer 'test/small:data'"));
+    }
+}
+
+#[test]
+fn a_copy_stays_in_the_local_store_where_it_is_wanted() {
+    let Some(registry) = Registry::start() else { return };
+    let Some(other) = Registry::start() else { return };
+    let Some(place) = place(User::Caller, &registry) else { return };
+    let (builder, app, tag) = (registry.name("builder"), registry.name("app"), other.name("deep/er/app:1"));
+    let arguments = ["build", &app, "--path", "app", "--builder", &builder, "--publish", "--keep", "--tag", &tag];
+    place.run(&arguments).success();
+    let images = place.run(&["images"]).success().stdout;
+    assert!(images.contains(&app) && images.contains(&tag), "{images}");
+    assert_eq!(place.run(&["run", &tag, "--entrypoint", "/bin/echo", "--", "hello"]).success().stdout, "hello\n");
+    let manifests: Vec<Request> =
+        other.requests().into_iter().filter(|request| request.path.contains("/manifests/")).collect();
+    assert_eq!(manifests.last().map(|request| (&*request.method, request.status)), Some(("PUT", 201)), "{manifests:?}");
+}
+
+#[test]
+fn a_registry_that_refuses_is_found_out_before_anything_is_built() {
+    let Some(registry) = Registry::start() else { return };
+    let Some(place) = place(User::Caller, &registry) else { return };
+    let refusing = TestRegistry::start(Options::default()).unwrap();
+    refusing.rule(Rule::new("POST", "*/blobs/uploads/", Fault::status(403)).always());
+    let app = format!("{}/app", refusing.address());
+    let builder = registry.name("builder");
+    let (failed, requests) =
+        registry.watch(|| place.run(&["build", &app, "--path", "app", "--builder", &builder, "--publish"]));
+    let failed = failed.failure(1);
+    assert!(
+        failed.stderr.contains(&format!("failed to ensure registry read/write access to {app}")),
+        "{}",
+        failed.stderr
+    );
+    assert!(requests.is_empty(), "nothing is fetched: {requests:?}");
+}
+
+#[test]
+fn caches_in_directories_volumes_and_images() {
+    let Some(registry) = Registry::start() else { return };
+    let Some(place) = place(User::Caller, &registry) else { return };
+    let (builder, app) = (registry.name("builder"), registry.name("app"));
+    let build = |more: &[&str]| {
+        place.run(&[&["build", &app, "--path", "app", "--builder", &builder], more].concat()).success().stdout
+    };
+    let image = format!("type=build;format=image;name={}", registry.name("cache"));
+    let cache_image = registry.name("cache-image");
+    for flags in [
+        &["--cache", "type=build;format=bind;source=ci"][..],
+        &["--cache", "type=build;format=volume;name=mine"],
+        &["--cache", &image, "--publish"],
+        &["--cache-image", &cache_image, "--publish"],
+    ] {
+        assert!(build(flags).contains("Adding cache layer 'test/small:data'"), "{flags:?}");
+        let again = build(flags);
+        assert!(again.contains("Restoring data for \"test/small:data\" from cache"), "{flags:?}: {again}");
+        assert!(again.contains("Reusing cache layer 'test/small:data'"), "{flags:?}: {again}");
+    }
+    assert!(place.path().join("ci/build-cache/committed").is_dir());
+}
+
+#[test]
+fn flags_that_contradict_one_another() {
+    let Some(place) = Place::new(User::Caller) else { return };
+    application(&place, &[("file", "text")]);
+    for (flags, error) in [
+        (&["--cache-image", "r.example/c"][..], "cache-image flag requires the publish flag"),
+        (&["--cache", "type=build;format=image;name=c"], "image cache format requires the 'publish' flag"),
+        (
+            &["--cache", "format=image;name=c", "--cache-image", "c", "--publish"],
+            "'cache' flag with 'image' format cannot be used with 'cache-image' flag.",
+        ),
+        (&["--cache", "type=x"], "invalid cache type 'x'"),
+        (&["--gid", "-1"], "gid flag must be in the range of 0-2147483647"),
+        (&["--uid", "2147483648"], "uid flag must be in the range of 0-2147483647"),
+        (&["--pull-policy", "daily"], "invalid pull policy daily"),
+        (
+            &["--publish", "--previous-image", "other.example/app"],
+            "when --publish is used, other.example/app must be in the same image registry as r.example/app",
+        ),
+    ] {
+        let failed =
+            place.run(&[&["build", "r.example/app", "--path", "app", "--builder", "b"], flags].concat()).failure(1);
+        assert!(failed.stderr.contains(error), "{flags:?}: {}", failed.stderr);
+    }
+    let failed = place.run(&["build", "oci:out", "--path", "app", "--builder", "b", "--publish"]).failure(1);
+    assert!(failed.stderr.contains("'oci:out' is not the name of an image in one"), "{}", failed.stderr);
+    let failed = place.run(&["build", "other.example/bb", "--path", "app", "--builder", "r.example/bb"]).failure(1);
+    assert_eq!(failed.stderr, "ERROR: forbidden image name: name must not match builder image name\n");
+}
+
+#[test]
+fn configuration_files_and_mirrors() {
+    let Some(registry) = Registry::start() else { return };
+    let Some(place) = place(User::Caller, &registry) else { return };
+    let builder = registry.name("builder");
+    let configure = |text: &str| write(&place.path().join(".pack/config.toml"), text);
+    let build = |more: &[&str]| place.run(&[&["-v", "build", "app", "--path", "app"], more].concat());
+
+    configure(&format!("default-builder-image = \"{builder}\"\n"));
+    let outcome = build(&[]).success().stdout;
+    let selected = format!("Selected run image '{}': it is in the registry of the builder", registry.name("test-run"));
+    assert!(outcome.contains(&selected), "{outcome}");
+
+    // A mirror of the user goes first; one that is not there is passed over.
+    let Some(base) = Base::get() else { return };
+    registry.push(base.path(), "test-run", "mine/run");
+    let mirrors = format!(
+        "default-builder-image = \"{builder}\"\n[[run-images]]\nimage = \"{}\"\nmirrors = [\"{}\", \"{}\"]\n",
+        registry.name("test-run"),
+        registry.name("absent/run"),
+        registry.name("mine/run"),
+    );
+    configure(&mirrors);
+    let outcome = build(&[]).success().stdout;
+    let selected = format!("Selected run image mirror '{}' from local config", registry.name("mine/run"));
+    assert!(outcome.contains(&selected), "{outcome}");
+    // Everything that is fetched from this host comes from the mirror.
+    configure(&format!("[registry-mirrors]\n\"registry.invalid\" = \"{}\"\n", registry.address));
+    let outcome =
+        build(&["--builder", "registry.invalid/builder", "--run-image", "registry.invalid/test-run"]).success();
+    assert!(outcome.stdout.contains("Pulling image 'registry.invalid/builder'"), "{}", outcome.stdout);
+
+    configure("pull-policy = \"sometimes\"\n");
+    assert_eq!(build(&[]).failure(1).stderr, "ERROR: invalid pull policy sometimes\n");
+    configure("pull-policy = \n");
+    assert!(build(&[]).failure(1).stderr.contains("reading pack config: failed to read config file at path"));
+}
+
+#[test]
+fn platforms_are_the_builders() {
+    let Some(registry) = Registry::start() else { return };
+    let Some(place) = place(User::Caller, &registry) else { return };
+    let arm = baler_test_registry::Image::new("linux/arm64", vec![b"layer".to_vec()]);
+    let foreign = TestRegistry::start(Options::default()).unwrap();
+    foreign.push_image("run", Some("arm"), &arm).unwrap();
+    foreign.push_index("run", "index", &[("linux/arm64", &arm), ("linux/s390x", &arm)]).unwrap();
+    let builder = registry.name("builder");
+    let build = |more: &[&str]| place.run(&[&["build", "app", "--path", "app", "--builder", &builder], more].concat());
+    let run = format!("{}/run:arm", foreign.address());
+    let failed = build(&["--run-image", &run]).failure(1);
+    let text = format!("builder '{builder}' is for linux/amd64, and run image '{run}' for linux/arm64");
+    assert!(failed.stderr.contains(&text), "{}", failed.stderr);
+    let failed = build(&["--run-image", &format!("{}/run:index", foreign.address())]).failure(1);
+    assert!(failed.stderr.contains("no image for linux/amd64 in"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("it is for: linux/arm64, linux/s390x"), "{}", failed.stderr);
+    let failed = build(&["--platform", "linux/arm64"]).failure(1);
+    assert!(failed.stderr.contains(&format!("no image for linux/arm64 in {builder}")), "{}", failed.stderr);
+    assert!(failed.stderr.contains("it is for: linux/amd64"), "{}", failed.stderr);
 }

@@ -13,7 +13,7 @@ pub use base::Base;
 pub use buildpack::{application, buildpack, write};
 pub use docker::Docker;
 pub use program::{Outcome, Place};
-pub use registry::Registry;
+pub use registry::{Registry, Request};
 pub use spawn::{outcome, spawn, try_outcome};
 pub use terminal::Terminal;
 pub use user::{User, users};

@@ -1,5 +1,8 @@
 //! `baler build`.
 
+mod cache_flag;
+mod check;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,7 +11,9 @@ use anyhow::Context as _;
 use baler_image::{ImageName, Target};
 use baler_lifecycle::export::{Exported, LayerOutcome, LayerReport};
 use baler_lifecycle::toml_file::write_whole;
-use baler_platform::build::{self, BuildRequest, BuildpackRequest, Built, Executor, ExecutorChoice, OutputDirectories};
+use baler_platform::build::{
+    self, BuildRequest, BuildpackRequest, Built, Delivery, Executor, ExecutorChoice, OutputDirectories,
+};
 use baler_platform::certificates::CertificateSource;
 use baler_platform::output::{Level, Output as _};
 use baler_platform::volumes::Volume;
@@ -29,7 +34,9 @@ pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Resul
     host.set_insecure_registries(arguments.insecure_registry.clone());
     let context = host.context(console, threads)?;
     let executor = Executor::choose(&context, choice(arguments.executor));
-    let request = request(arguments, &host, executor)?;
+    let lifecycle = arguments.accepted.lifecycle_image.clone();
+    let request = request(arguments, &host, executor, console)?;
+    check::names(&request, lifecycle.as_deref(), host.config())?;
     let built = build::build(&context, &request).context("failed to build");
     if let Some(Some(page)) = &timings {
         write_page(page, &request.image, built.as_ref().ok(), console)?;
@@ -38,7 +45,7 @@ pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Resul
     if timings == Some(None) {
         show_timings(&built, console);
     }
-    conclude(&request.image, &built.exported, console);
+    conclude(&request, &built.exported, console);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -50,11 +57,18 @@ fn choice(argument: ExecutorArgument) -> ExecutorChoice {
     }
 }
 
-fn request(arguments: BuildArguments, host: &Host, executor: Executor) -> anyhow::Result<BuildRequest> {
-    let builder = match (arguments.builder, executor) {
-        (Some(builder), _) => builder,
-        (None, Executor::InPlace) => "in-place".to_owned(),
-        (None, Executor::Sandbox) => return Err(NoBuilder { has: images::builders(host.store())? }.into()),
+fn request(
+    arguments: BuildArguments,
+    host: &Host,
+    executor: Executor,
+    console: &Console,
+) -> anyhow::Result<BuildRequest> {
+    let (cache, user) = (check::cache(&arguments, console)?, check::user(&arguments)?);
+    let configured = Some(host.config().default_builder_image.clone()).filter(|name| !name.is_empty());
+    let builder = match (arguments.builder, executor, configured) {
+        (Some(builder), ..) | (None, Executor::Sandbox, Some(builder)) => builder,
+        (None, Executor::InPlace, _) => "in-place".to_owned(),
+        (None, Executor::Sandbox, None) => return Err(NoBuilder { has: images::builders(host.store())? }.into()),
     };
     let lookup = |name: &str| host.variable(name);
     Ok(BuildRequest {
@@ -62,6 +76,14 @@ fn request(arguments: BuildArguments, host: &Host, executor: Executor) -> anyhow
         builder: builder.parse()?,
         executor,
         tags: arguments.tag.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
+        delivery: match (arguments.publish, arguments.keep) {
+            (false, _) => Delivery::Store,
+            (true, false) => Delivery::Registries,
+            (true, true) => Delivery::RegistriesAndStore,
+        },
+        cache,
+        user,
+        run_image_mirrors: host.config().run_images.clone(),
         previous_image: arguments.previous_image.map(|name| name.parse()).transpose()?,
         application: arguments.path,
         workspace: arguments.workspace.parse()?,
@@ -146,7 +168,8 @@ fn describe(layer: &LayerReport) -> String {
 }
 
 /// The last lines: what was built, how to run it, how to hand it to Docker.
-fn conclude(image: &ImageName, exported: &Exported, console: &Console) {
+fn conclude(request: &BuildRequest, exported: &Exported, console: &Console) {
+    let image = &request.image;
     let digest = exported.image.digest();
     if console.is_quiet() {
         console.result(&format!("{image}@{digest}"));
@@ -154,12 +177,17 @@ fn conclude(image: &ImageName, exported: &Exported, console: &Console) {
     }
     console.result(&format!("Successfully built image '{image}'"));
     let place = match image.target() {
+        Target::Reference(reference) if request.publishes() => format!("in the registry {}", reference.registry()),
         Target::Reference(_) => "in the local store".to_owned(),
         Target::Layout { path, .. } => format!("the OCI layout {}", path.display()),
         Target::Archive { kind, path, .. } => format!("the {kind} {}", path.display()),
         Target::Daemon { engine, .. } => format!("in {engine}"),
     };
     let run = format!("run it with `baler run {image}`");
-    let hand_on = format!("hand it to Docker with `baler save {image} | docker load`");
+    let hand_on = if request.publishes() {
+        format!("or `docker run {image}`")
+    } else {
+        format!("hand it to Docker with `baler save {image} | docker load`")
+    };
     console.result(&format!("It is {place}: {run}, {hand_on}"));
 }

@@ -1,0 +1,128 @@
+//! One blob into one repository, in the cheapest way: mounted, found there, or sent.
+
+use std::io::{self, Read, Write};
+
+use baler_image::{BlobWriter, Descriptor, Sink, SinkError, Source, SourceError};
+use baler_registry::{Mounted, Repository};
+
+use super::queue::Job;
+use super::sink::Publisher;
+use crate::output::{Activity, Level, Running, Task};
+
+/// A blob that is not longer is sent without asking first: that takes as many requests.
+const SHORT: u64 = 64 << 10;
+/// A registry that forgets an upload gets it again, so many times in all.
+const TRIES: u32 = 3;
+const BUFFER: usize = 256 << 10;
+
+impl Publisher<'_> {
+    pub(super) fn send(&self, job: &Job) -> Result<(), SinkError> {
+        let mut tried = 1;
+        loop {
+            match self.try_to_send(job) {
+                Err(SinkError::LostUpload { place, sent }) if tried < TRIES => {
+                    let text = format!("{place} forgot blob {} after {sent} bytes: it is sent again", job.blob.digest);
+                    self.context.output.line(Level::Debug, &text);
+                    tried += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn try_to_send(&self, job: &Job) -> Result<(), SinkError> {
+        let (sink, blob) = (self.sink(job.to), &job.blob);
+        let mut writer = None;
+        let mountable = self.mountable(job);
+        for from in &mountable {
+            match sink.mount_blob(&blob.digest, from)? {
+                Mounted::Done => {
+                    self.tell(job, &format!("mounted from {from}"));
+                    return Ok(());
+                }
+                Mounted::Upload(begun) => {
+                    writer = Some(begun);
+                    break;
+                }
+                Mounted::No => {}
+            }
+        }
+        if writer.is_none() && blob.size > SHORT && sink.has_blob(&blob.digest)? {
+            self.tell(job, "there already");
+            return Ok(());
+        }
+        let writer = writer.map_or_else(|| sink.begin_blob(), Ok)?;
+        self.copy(job, writer)
+    }
+
+    /// The repositories of the same registry that may have the blob.
+    fn mountable(&self, job: &Job) -> Vec<Repository> {
+        let target = self.sink(job.to).repository();
+        // What the first destination has got is there for the others.
+        let first = (job.to > 0).then(|| self.sink(0).repository().clone());
+        let origins = self.origins.get(&job.blob.digest).into_iter().flatten();
+        let mut all: Vec<Repository> = Vec::new();
+        for repository in first.into_iter().chain(origins.filter_map(|origin| origin.repository.clone())) {
+            if repository.registry() == target.registry() && repository != *target && !all.contains(&repository) {
+                all.push(repository);
+            }
+        }
+        all
+    }
+
+    fn copy(&self, job: &Job, mut writer: Box<dyn BlobWriter>) -> Result<(), SinkError> {
+        let (sink, blob) = (self.sink(job.to), &job.blob);
+        let failed = |source| SinkError::WriteBlob { place: sink.place(), digest: blob.digest.clone(), source };
+        let mut reader = self.open(blob).map_err(|error| failed(io::Error::other(error)))?;
+        let mut buffer = vec![0; BUFFER];
+        let running = Running::begin(self.context.output, self.task(job), Some(blob.size));
+        loop {
+            self.context.interrupt.check().map_err(|error| failed(io::Error::other(error)))?;
+            let count = reader.read(&mut buffer).map_err(failed)?;
+            if count == 0 {
+                break;
+            }
+            writer.write_all(&buffer[..count]).map_err(|error| unwrapped(error, failed))?;
+            running.advance(count as u64);
+        }
+        writer.commit(&blob.digest, blob.size)?;
+        running.done();
+        self.tell(job, &format!("sent, {} bytes", blob.size));
+        Ok(())
+    }
+
+    /// The blob's bytes: from the local store, else from where it was found.
+    fn open(&self, blob: &Descriptor) -> Result<Box<dyn Read + Send>, SourceError> {
+        let error = match self.context.store.blob(blob) {
+            Err(error) => error,
+            found => return found,
+        };
+        match self.origins.get(&blob.digest).and_then(|origins| origins.first()) {
+            Some(origin) => origin.source.blob(&origin.blob),
+            None => Err(error),
+        }
+    }
+
+    /// One blob may go to several repositories at once.
+    fn task(&self, job: &Job) -> Task {
+        let digest = job.blob.digest.short();
+        let name = match job.to {
+            0 => digest.to_owned(),
+            to => format!("{digest} to {}", self.sink(to).repository()),
+        };
+        Task::new(Activity::Push, name)
+    }
+
+    fn tell(&self, job: &Job, text: &str) {
+        let (blob, repository) = (&job.blob, self.sink(job.to).repository());
+        self.context.output.line(Level::Debug, &format!("Blob {} of {repository}: {text}", blob.digest));
+    }
+}
+
+/// A writer tells of a place that takes no more with an I/O error around the real one.
+fn unwrapped(error: io::Error, failed: impl FnOnce(io::Error) -> SinkError) -> SinkError {
+    match error.downcast::<SinkError>() {
+        Ok(error) => error,
+        Err(error) => failed(error),
+    }
+}

@@ -1,0 +1,166 @@
+//! The repositories as one sink: blobs go to the local store, and on from there; names come last.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use baler_image::{BlobWriter, Descriptor, Digest, ImageName, Manifest, Place, Sink, SinkError, Source, media_type};
+use baler_registry::{RegistrySink, Repository};
+
+use super::Destination;
+use super::queue::{Job, Queue};
+use crate::context::Context;
+use crate::places::located::Located;
+
+/// Writes an image to repositories.
+pub struct Publisher<'a> {
+    pub(super) context: &'a Context<'a>,
+    destinations: &'a [Destination],
+    pub(super) queue: Arc<Queue>,
+    /// Where blobs are that may not be in the local store.
+    pub(super) origins: BTreeMap<Digest, Vec<Origin<'a>>>,
+}
+
+/// Another place of a blob.
+pub(super) struct Origin<'a> {
+    pub(super) blob: Descriptor,
+    pub(super) source: &'a dyn Source,
+    /// From where it may be mounted.
+    pub(super) repository: Option<Repository>,
+}
+
+/// Ends the workers when it goes.
+pub(super) struct Closing<'a>(&'a Queue);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl<'a> Publisher<'a> {
+    pub(super) fn new(context: &'a Context<'a>, destinations: &'a [Destination], known: &[&'a Located]) -> Self {
+        let mut publisher = Self { context, destinations, queue: Arc::default(), origins: BTreeMap::new() };
+        for located in known {
+            publisher.learn(located);
+        }
+        publisher
+    }
+
+    /// Takes note of what an image has.
+    fn learn(&mut self, located: &'a Located) {
+        let image = &located.image;
+        let blobs = image.layers().iter().map(|layer| &layer.descriptor).chain([&image.manifest().value.config]);
+        let here = located.repository();
+        // What was pulled may still be where it came from.
+        let named = || image.name().reference().map(Repository::from);
+        for blob in blobs {
+            let is_at = |destination: &Destination| here.is_some_and(|here| here == destination.sink.repository());
+            for (to, _) in self.destinations.iter().enumerate().filter(|(_, destination)| is_at(destination)) {
+                self.queue.note(to, &blob.digest);
+            }
+            let (source, repository) = (located.source(self.context.store), here.cloned().or_else(named));
+            let origin = Origin { blob: blob.clone(), source, repository };
+            self.origins.entry(blob.digest.clone()).or_default().push(origin);
+        }
+    }
+
+    pub(super) fn closing(&self) -> Closing<'_> {
+        Closing(&self.queue)
+    }
+
+    pub(super) fn sink(&self, to: usize) -> &RegistrySink {
+        &self.destinations[to].sink
+    }
+
+    /// Sends blobs until nothing more is wanted.
+    pub(super) fn serve(&self) {
+        while let Some(job) = self.queue.next() {
+            self.queue.done(self.send(&job));
+        }
+    }
+
+    /// Which destination a name belongs to.
+    fn destination(&self, name: &ImageName) -> Option<usize> {
+        let repository = Repository::from(name.reference()?);
+        self.destinations.iter().position(|destination| *destination.sink.repository() == repository)
+    }
+
+    /// Sees to it that a destination gets all that a manifest names.
+    fn send_all(&self, to: usize, manifest: &Manifest) {
+        for blob in manifest.layers.iter().chain([&manifest.config]) {
+            if !media_type::is_foreign_layer(&blob.media_type) {
+                self.queue.add(Job { to, blob: blob.clone() });
+            }
+        }
+    }
+}
+
+impl Sink for Publisher<'_> {
+    fn place(&self) -> Place {
+        self.sink(0).place()
+    }
+
+    fn staging(&self) -> Place {
+        Place::Store
+    }
+
+    /// Also says so of blobs that it knows where to get: they are sent.
+    fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
+        self.queue.failure()?;
+        if self.queue.has(0, digest) {
+            return Ok(true);
+        }
+        let known = self.origins.get(digest).and_then(|origins| origins.first()).map(|origin| origin.blob.clone());
+        let blob = match known {
+            Some(blob) => Some(blob),
+            None => self.context.store.blob_descriptor(digest)?,
+        };
+        let is_known = blob.is_some();
+        if let Some(blob) = blob {
+            self.queue.add(Job { to: 0, blob });
+        }
+        Ok(is_known)
+    }
+
+    fn begin_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError> {
+        let (writer, queue) = (self.context.store.begin_blob()?, Arc::clone(&self.queue));
+        Ok(Box::new(Collected { writer, queue }))
+    }
+
+    fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
+        let wrong = || SinkError::WrongName { place: self.place(), name: name.clone() };
+        let to = self.destination(name).ok_or_else(wrong)?;
+        let failed = |source| SinkError::WriteImage { place: self.sink(to).place(), name: name.clone(), source };
+        if media_type::is_manifest(&descriptor.media_type) {
+            let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| failed(error.into()))?;
+            self.send_all(to, &manifest);
+        }
+        self.queue.drain()?;
+        self.sink(to).put_document(name, descriptor, bytes)
+    }
+}
+
+/// A blob on its way into the local store, from where it is sent.
+struct Collected {
+    writer: Box<dyn BlobWriter>,
+    queue: Arc<Queue>,
+}
+
+impl Write for Collected {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl BlobWriter for Collected {
+    fn commit(self: Box<Self>, digest: &Digest, size: u64) -> Result<(), SinkError> {
+        self.writer.commit(digest, size)?;
+        self.queue.add(Job { to: 0, blob: Descriptor::new("", size, digest.clone()) });
+        self.queue.failure()
+    }
+}

@@ -1,0 +1,153 @@
+//! The user's configuration: `config.toml` of `pack` (platform-behaviour 2.2), and of the same form Baler's own, which goes
+//! before it. Keys that are not known are passed over, as `pack` does.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use baler_cnb::run::RunImage;
+use baler_registry::Mirror;
+use serde::Deserialize;
+
+/// The configuration. What is not set is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Config {
+    pub(crate) default_builder_image: String,
+    pub(crate) pull_policy: String,
+    pub(crate) lifecycle_image: String,
+    /// The user's mirrors of run images.
+    pub(crate) run_images: Vec<RunImage>,
+    pub(crate) trusted_builders: Vec<TrustedBuilder>,
+    /// Registry to mirror; `*` stands for all.
+    pub(crate) registry_mirrors: BTreeMap<String, String>,
+}
+
+/// A builder that `pack` runs in another way; here its name is only one that no image may have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct TrustedBuilder {
+    pub(crate) name: String,
+}
+
+/// Why the configuration cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("reading pack config: failed to read config file at path {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("reading pack config: failed to read config file at path {}", path.display())]
+    Parse { path: PathBuf, source: Box<toml::de::Error> },
+}
+
+impl Config {
+    /// Reads both files; `variables` says where they are.
+    pub(crate) fn read(variables: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        for path in paths(variables) {
+            config = config.or(Self::read_file(&path)?);
+        }
+        Ok(config)
+    }
+
+    fn read_file(path: &Path) -> Result<Self, ConfigError> {
+        match fs_err::read_to_string(path) {
+            Ok(text) => toml::from_str(&text)
+                .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) }),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(Self::default())
+            }
+            Err(source) => Err(ConfigError::Read { path: path.to_owned(), source }),
+        }
+    }
+
+    /// With what `other` says where this says nothing.
+    fn or(mut self, other: Self) -> Self {
+        let either = |one: String, other: String| if one.is_empty() { other } else { one };
+        self.run_images.extend(other.run_images);
+        self.trusted_builders.extend(other.trusted_builders);
+        for (registry, mirror) in other.registry_mirrors {
+            self.registry_mirrors.entry(registry).or_insert(mirror);
+        }
+        Self {
+            default_builder_image: either(self.default_builder_image, other.default_builder_image),
+            pull_policy: either(self.pull_policy, other.pull_policy),
+            lifecycle_image: either(self.lifecycle_image, other.lifecycle_image),
+            ..self
+        }
+    }
+
+    /// The mirrors of registries. One for all goes before those for single ones.
+    pub(crate) fn mirrors(&self) -> Vec<Mirror> {
+        let mirror =
+            |(registry, mirror): (&String, &String)| Mirror { registry: registry.clone(), mirror: mirror.clone() };
+        match self.registry_mirrors.get_key_value("*") {
+            Some(for_all) => vec![mirror(for_all)],
+            None => self.registry_mirrors.iter().map(mirror).collect(),
+        }
+    }
+}
+
+/// Baler's file, then `pack`'s.
+fn paths(variables: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    let set = |name: &str| variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let below_home = |path: &str| set("HOME").map(|home| home.join(path));
+    let own = set("XDG_CONFIG_HOME").or_else(|| below_home(".config")).map(|path| path.join("baler"));
+    let pack = set("PACK_HOME").or_else(|| below_home(".pack"));
+    own.into_iter().chain(pack).map(|path| path.join("config.toml")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACK: &str = r#"
+default-builder-image = "pack-builder"
+pull-policy = "never"
+experimental = true
+unknown = 1
+
+[[run-images]]
+  image = "run"
+  mirrors = ["one.example/run", "two.example/run"]
+
+[[trusted-builders]]
+  name = "trusted"
+
+[registry-mirrors]
+  "index.docker.io" = "mirror.example"
+  "other.example" = "mirror.example/other"
+"#;
+
+    fn variables(home: &Path) -> BTreeMap<String, String> {
+        BTreeMap::from([("HOME".to_owned(), home.to_string_lossy().into_owned())])
+    }
+
+    #[test]
+    fn own_values_go_first() {
+        let home = tempfile::tempdir().unwrap();
+        assert_eq!(Config::read(&variables(home.path())).unwrap(), Config::default());
+        fs_err::create_dir_all(home.path().join(".pack")).unwrap();
+        fs_err::write(home.path().join(".pack/config.toml"), PACK).unwrap();
+        let config = Config::read(&variables(home.path())).unwrap();
+        assert_eq!((config.default_builder_image.as_str(), config.pull_policy.as_str()), ("pack-builder", "never"));
+        assert_eq!(config.run_images[0].mirrors.len(), 2);
+        assert_eq!(config.mirrors().len(), 2);
+
+        fs_err::create_dir_all(home.path().join(".config/baler")).unwrap();
+        let own = "default-builder-image = \"own\"\n[registry-mirrors]\n\"*\" = \"all.example\"\n";
+        fs_err::write(home.path().join(".config/baler/config.toml"), own).unwrap();
+        let config = Config::read(&variables(home.path())).unwrap();
+        assert_eq!((config.default_builder_image.as_str(), config.pull_policy.as_str()), ("own", "never"));
+        assert_eq!(config.mirrors(), [Mirror { registry: "*".into(), mirror: "all.example".into() }]);
+    }
+
+    #[test]
+    fn a_broken_file_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        fs_err::write(home.path().join("config.toml"), "pull-policy = ").unwrap();
+        let mut variables = variables(home.path());
+        variables.insert("PACK_HOME".to_owned(), home.path().to_string_lossy().into_owned());
+        let error = Config::read(&variables).unwrap_err();
+        let start = format!("reading pack config: failed to read config file at path {}", home.path().display());
+        assert!(error.to_string().starts_with(&start), "{error}");
+    }
+}

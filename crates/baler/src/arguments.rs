@@ -231,6 +231,9 @@ pub(crate) struct BuildArguments {
     #[arg(long, value_name = "FILE.html", num_args = 0..=1, require_equals = true)]
     #[expect(clippy::option_option, reason = "absent, without a file, with one: as clap has it")]
     pub(crate) timings: Option<Option<PathBuf>>,
+    /// Where Docker listens, if it is needed: unix:///PATH, tcp://HOST:PORT, or `inherit` for what DOCKER_HOST says
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) docker_host: Option<String>,
     #[command(flatten)]
     pub(crate) accepted: AcceptedArguments,
 }
@@ -246,8 +249,6 @@ pub(crate) struct AcceptedArguments {
     userns_host: bool,
     #[arg(long, hide = true)]
     pub(crate) lifecycle_image: Option<String>,
-    #[arg(long, hide = true)]
-    docker_host: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

@@ -1,5 +1,6 @@
 //! What errors mean to the person at the terminal: exit codes, details, hints. Decided by type, never by text.
 
+use baler_daemon::DaemonError;
 use baler_image::{Place, ResolveError};
 use baler_lifecycle::export::ExportError;
 use baler_platform::build::{BuildOrderError, ExtensionError, InPlaceError, PhaseError};
@@ -82,6 +83,7 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(SandboxError::NoNamespaces { refusal, .. }) = find(error) {
         hints.push(refusal.remedy().to_owned());
     }
+    hints.extend(find(error).and_then(daemon_hint).map(str::to_owned));
     hints.extend(find(error).and_then(in_place_hint).map(str::to_owned));
     if let Some(PhaseError::Failed { code, .. }) = find(error) {
         hints.extend(lifecycle_hint(*code).map(str::to_owned));
@@ -101,6 +103,22 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
         ));
     }
     hints
+}
+
+fn daemon_hint(error: &DaemonError) -> Option<&'static str> {
+    match error {
+        DaemonError::Absent { .. } => {
+            Some("start Docker or Podman, or name one with DOCKER_HOST; without one, images live in the local store")
+        }
+        DaemonError::NotAllowed { .. } => Some(
+            "who is in the group `docker` may use Docker (and is root by that); a rootless Docker or Podman needs no group",
+        ),
+        DaemonError::NotADaemon { .. } => {
+            Some("see whether DOCKER_HOST or the context of Docker names the right address")
+        }
+        DaemonError::TooOld { .. } => Some("`baler save IMAGE | docker load` works with any Docker"),
+        _ => None,
+    }
 }
 
 fn store_hint(error: &OpenError) -> Option<String> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use baler_platform::context::Context;
 use baler_platform::interrupt::Interrupt;
-use baler_platform::places::{Places, PullPolicy};
+use baler_platform::places::{Daemons, Places, PullPolicy};
 use baler_sandbox::{HostIds, Identity, SandboxProgram};
 use baler_store::Store;
 
@@ -23,6 +23,7 @@ pub(crate) struct Host {
     config: Config,
     pull_policy: PullPolicy,
     insecure_registries: Vec<String>,
+    docker_host: Option<String>,
 }
 
 impl Host {
@@ -40,7 +41,15 @@ impl Host {
             "" => PullPolicy::IfNotPresent,
             text => text.parse()?,
         };
-        Ok(Self { variables, store, interrupt, config, pull_policy, insecure_registries: Vec::new() })
+        Ok(Self {
+            variables,
+            store,
+            interrupt,
+            config,
+            pull_policy,
+            insecure_registries: Vec::new(),
+            docker_host: None,
+        })
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -65,6 +74,15 @@ impl Host {
         self.insecure_registries = registries;
     }
 
+    /// Where Docker listens: an address, or `inherit` for what `DOCKER_HOST` says.
+    pub(crate) fn set_docker_host(&mut self, address: Option<String>) {
+        self.docker_host = address;
+    }
+
+    fn daemons(&self, uid: u32) -> Daemons {
+        crate::daemons::daemons(self.variables.clone(), self.docker_host.clone(), uid)
+    }
+
     /// A variable of the process.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         self.variables.get(name).cloned()
@@ -86,7 +104,8 @@ impl Host {
                 self.variables.clone(),
                 self.insecure_registries.clone(),
                 self.config.mirrors(),
-            )),
+            ))
+            .with_daemons(self.daemons(caller.uid)),
             pull_policy: self.pull_policy,
             caller,
             host_ids,

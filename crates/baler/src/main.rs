@@ -5,6 +5,7 @@
 mod arguments;
 mod commands;
 mod config;
+mod daemons;
 mod failure;
 mod host;
 mod output;

@@ -32,7 +32,7 @@ pub enum ArchiveKind {
 }
 
 /// What answers at a daemon's address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Engine {
     Docker,
     Podman,

@@ -15,7 +15,6 @@ mod namespaces;
 mod overlay;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use baler_sandbox::{HostIds, IdMap, Identity, SandboxProgram};
 use baler_store::Store;
@@ -86,10 +85,6 @@ pub struct Patient<'a> {
 impl Patient<'_> {
     fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    fn path_in(&self, variable: &str, rest: &str) -> Option<PathBuf> {
-        self.variable(variable).map(|directory| Path::new(directory).join(rest))
     }
 
     fn id_map(&self) -> IdMap {

@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use baler_image::{ImageName, Place, Reference, ResolveError, ResolvedImage, Target, Wanted};
-use baler_store::{Layout, LayoutError};
+use baler_image::{ArchiveKind, ImageName, Place, Reference, ResolveError, ResolvedImage, Target, Wanted};
+use baler_store::{Archive, ArchiveError, Layout, LayoutError};
 
 use super::documents::Documents;
 use super::located::{Blobs, LocateError, Located, Looked};
@@ -40,8 +40,10 @@ pub fn locate(context: &Context<'_>, asked: &Asked<'_>) -> Result<Located, Locat
     let reference = match asked.name.target() {
         Target::Layout { path, .. } => return in_layout(context, asked, path),
         Target::Reference(reference) => reference,
-        Target::Archive { .. } | Target::Daemon { .. } => {
-            return Err(LocateError::NoSuchPlace { name: asked.name.clone() });
+        Target::Archive { kind, path, .. } => return in_archive(context, asked, *kind, path),
+        Target::Daemon { engine, .. } => {
+            let connection = context.places.daemons().connect(*engine, context.store)?;
+            return at_path(context, asked, Blobs::Daemon(connection));
         }
     };
     let (platform, is_exact) = match asked.wanted {
@@ -59,27 +61,50 @@ pub fn locate(context: &Context<'_>, asked: &Asked<'_>) -> Result<Located, Locat
                 let source = Arc::clone(source);
                 pull(context, located.image, &source, asked.name)
             }
-            (Blobs::Registry(_) | Blobs::Store | Blobs::Layout(_), Needed::Documents | Needed::Layers) => Ok(located),
+            (
+                Blobs::Registry(_) | Blobs::Store | Blobs::Layout(_) | Blobs::Archive(_) | Blobs::Daemon(_),
+                Needed::Documents | Needed::Layers,
+            ) => Ok(located),
         }
     };
     let located = context.places.memo.image(key, find)?;
     Ok(Located { image: located.image.clone().named(asked.name.clone()), ..located })
 }
 
-fn in_layout(context: &Context<'_>, asked: &Asked<'_>, path: &Path) -> Result<Located, LocateError> {
-    let absent =
-        |place| LocateError::Absent { name: asked.name.clone(), looked: vec![Looked { place, has: Vec::new() }] };
-    let layout = match Layout::open(path) {
-        Ok(layout) => layout,
-        Err(LayoutError::Absent { root }) => return Err(absent(Place::Layout(root))),
-        Err(error) => return Err(error.into()),
-    };
-    match context.places.resolve(asked.name, asked.wanted, &layout) {
+/// What the name itself says the place of.
+fn at_path(context: &Context<'_>, asked: &Asked<'_>, blobs: Blobs) -> Result<Located, LocateError> {
+    let resolved = context.places.resolve(asked.name, asked.wanted, blobs.source(context.store));
+    match resolved {
         Ok(image) => {
             tell(context, &format!("{} '{}': {}", asked.role, asked.name, describe(&image)));
-            Ok(Located { image, blobs: Blobs::Layout(layout) })
+            Ok(Located { image, blobs })
         }
-        Err(ResolveError::NotFound { place, .. }) => Err(absent(place)),
+        Err(ResolveError::NotFound { place, .. }) => Err(absent(asked, place)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn absent(asked: &Asked<'_>, place: Place) -> LocateError {
+    LocateError::Absent { name: asked.name.clone(), looked: vec![Looked { place, has: Vec::new() }] }
+}
+
+fn in_layout(context: &Context<'_>, asked: &Asked<'_>, path: &Path) -> Result<Located, LocateError> {
+    match Layout::open(path) {
+        Ok(layout) => at_path(context, asked, Blobs::Layout(layout)),
+        Err(LayoutError::Absent { root }) => Err(absent(asked, Place::Layout(root))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn in_archive(
+    context: &Context<'_>,
+    asked: &Asked<'_>,
+    kind: ArchiveKind,
+    path: &Path,
+) -> Result<Located, LocateError> {
+    match Archive::open(path, Some(kind), context.store) {
+        Ok(archive) => at_path(context, asked, Blobs::Archive(Arc::new(archive))),
+        Err(ArchiveError::Absent { path }) => Err(absent(asked, Place::Archive { kind, path })),
         Err(error) => Err(error.into()),
     }
 }
@@ -102,7 +127,7 @@ struct Looking<'a> {
 
 impl Looking<'_> {
     fn search(&self) -> Result<Located, LocateError> {
-        let places = self.asked.search.places(self.reference);
+        let places = self.asked.search.places(self.reference, self.context.places.daemons().local());
         let (mut looked, mut held) = (Vec::new(), None);
         for (index, place) in places.iter().enumerate() {
             match self.at(*place) {
@@ -142,7 +167,7 @@ impl Looking<'_> {
     fn conclude(&self, held: Option<&LocateError>, others: &[Where]) {
         if let Some(refused) = held.filter(|error| error.is_refused()) {
             let text =
-                format!("the {} '{}' of the local store is used: {}", self.asked.role, self.asked.name, chain(refused));
+                format!("the {} '{}' that is here is used: {}", self.asked.role, self.asked.name, chain(refused));
             self.context.output.line(Level::Warning, &text);
         }
         if others.contains(&Where::Registry) {
@@ -163,6 +188,11 @@ impl Looking<'_> {
                 // Pruning by age would come a little early; no reason not to use the image.
                 let _ = self.context.store.note_use(self.reference);
                 Located { image, blobs: Blobs::Store }
+            }
+            Where::Daemon(engine) => {
+                let connection = self.context.places.daemons().connect(engine, self.context.store)?;
+                let image = self.context.places.resolve(name, wanted, connection.source().as_ref())?;
+                Located { image, blobs: Blobs::Daemon(connection) }
             }
             Where::Registry => {
                 let places = &self.context.places;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use baler_image::{ImageName, Place, Platform, ResolveError, ResolvedImage, Source, SourceError};
 use baler_registry::{RegistrySource, Repository};
-use baler_store::{CopyError, Layout, LayoutError, Store};
+use baler_store::{Archive, ArchiveError, CopyError, Layout, LayoutError, Store};
 
+use super::daemons::{Connection, DaemonsError};
 use super::registries::RegistriesError;
 use crate::interrupt::Interrupted;
 
@@ -21,25 +22,35 @@ pub struct Located {
 pub(super) enum Blobs {
     Store,
     Layout(Layout),
+    Archive(Arc<Archive>),
+    Daemon(Arc<Connection>),
     /// They are read when they are wanted.
     Registry(Arc<RegistrySource>),
+}
+
+impl Blobs {
+    pub(super) fn source<'a>(&'a self, store: &'a Store) -> &'a (dyn Source + Sync) {
+        match self {
+            Self::Store => store,
+            Self::Layout(layout) => layout,
+            Self::Archive(archive) => archive.as_ref(),
+            Self::Daemon(connection) => connection.source().as_ref(),
+            Self::Registry(source) => source.as_ref(),
+        }
+    }
 }
 
 impl Located {
     /// The place that has the image's blobs.
     pub fn source<'a>(&'a self, store: &'a Store) -> &'a (dyn Source + Sync) {
-        match &self.blobs {
-            Blobs::Store => store,
-            Blobs::Layout(layout) => layout,
-            Blobs::Registry(source) => source.as_ref(),
-        }
+        self.blobs.source(store)
     }
 
     /// The repository that the blobs are in, if they are in a registry.
     pub fn repository(&self) -> Option<&Repository> {
         match &self.blobs {
-            Blobs::Registry(source) => Some(source.repository()),
-            Blobs::Store | Blobs::Layout(_) => None,
+            Blobs::Registry(source) => Some(source.as_ref().repository()),
+            Blobs::Store | Blobs::Layout(_) | Blobs::Archive(_) | Blobs::Daemon(_) => None,
         }
     }
 }
@@ -62,12 +73,14 @@ pub enum LocateError {
     /// The places in `looked` do not have it, and of a further one it is not known.
     #[error("image '{name}' does not exist in {}", listed(looked))]
     NotHere { name: ImageName, looked: Vec<Looked>, source: Box<Self> },
-    #[error("an image cannot be read from '{name}' yet")]
-    NoSuchPlace { name: ImageName },
     #[error("{0}")]
     Resolve(#[from] ResolveError),
     #[error("{0}")]
     Layout(#[from] LayoutError),
+    #[error("{0}")]
+    Archive(#[from] ArchiveError),
+    #[error("{0}")]
+    Daemons(#[from] DaemonsError),
     #[error("{0}")]
     Registries(#[from] RegistriesError),
     #[error("could not pull image '{name}'")]

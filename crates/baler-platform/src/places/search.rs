@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use baler_image::Reference;
+use baler_image::{Engine, Reference};
 
 /// When a registry is asked for an image that may be here already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,12 +28,15 @@ pub enum Search {
     By(PullPolicy),
     /// The registry that the name stands for, and nothing else.
     Registry,
+    /// This daemon, and nothing else.
+    Daemon(Engine),
 }
 
 /// A place that can be asked for a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Where {
     Store,
+    Daemon(Engine),
     Registry,
 }
 
@@ -42,14 +45,20 @@ impl Search {
     pub const STORE: Self = Self::By(PullPolicy::Never);
 
     /// The places for `reference`, the first one first. What has a digest is the same everywhere and at all times: what
-    /// is here need not be asked for.
-    pub(super) fn places(self, reference: &Reference) -> &'static [Where] {
-        match self {
-            Self::By(PullPolicy::Always) if reference.digest().is_none() => &[Where::Registry, Where::Store],
-            Self::By(PullPolicy::Always | PullPolicy::IfNotPresent) => &[Where::Store, Where::Registry],
-            Self::By(PullPolicy::Never) => &[Where::Store],
-            Self::Registry => &[Where::Registry],
+    /// is here need not be asked for. Here is `local`, a daemon, before the local store.
+    pub(super) fn places(self, reference: &Reference, local: Option<Engine>) -> Vec<Where> {
+        let policy = match self {
+            Self::By(policy) => policy,
+            Self::Registry => return vec![Where::Registry],
+            Self::Daemon(engine) => return vec![Where::Daemon(engine)],
+        };
+        let mut places: Vec<Where> = local.map(Where::Daemon).into_iter().chain([Where::Store]).collect();
+        match policy {
+            PullPolicy::Always if reference.digest().is_none() => places.insert(0, Where::Registry),
+            PullPolicy::Always | PullPolicy::IfNotPresent => places.push(Where::Registry),
+            PullPolicy::Never => {}
         }
+        places
     }
 }
 
@@ -58,6 +67,7 @@ impl fmt::Display for Search {
         match self {
             Self::By(policy) => write!(formatter, "pull policy {policy}"),
             Self::Registry => formatter.write_str("in its registry"),
+            Self::Daemon(engine) => write!(formatter, "in {engine}"),
         }
     }
 }
@@ -103,9 +113,14 @@ mod tests {
         let tag: Reference = "app:1".parse().unwrap();
         let digest = tag.at(baler_image::Digest::of(b""));
         let always = Search::By(PullPolicy::Always);
-        assert_eq!(always.places(&tag), [Where::Registry, Where::Store]);
-        assert_eq!(always.places(&digest), [Where::Store, Where::Registry]);
-        assert_eq!(Search::STORE.places(&digest), [Where::Store]);
-        assert_eq!(Search::Registry.places(&digest), [Where::Registry]);
+        assert_eq!(always.places(&tag, None), [Where::Registry, Where::Store]);
+        assert_eq!(always.places(&digest, None), [Where::Store, Where::Registry]);
+        assert_eq!(Search::STORE.places(&digest, None), [Where::Store]);
+        assert_eq!(Search::Registry.places(&digest, None), [Where::Registry]);
+        let (docker, here) = (Engine::Docker, Where::Daemon(Engine::Docker));
+        assert_eq!(always.places(&tag, Some(docker)), [Where::Registry, here, Where::Store]);
+        let missing = Search::By(PullPolicy::IfNotPresent);
+        assert_eq!(missing.places(&tag, Some(docker)), [here, Where::Store, Where::Registry]);
+        assert_eq!(Search::Daemon(docker).places(&tag, None), [here]);
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use baler_cnb::labels::{BuildLabel, BuildLabelCommand, BuilderLabel};
-use baler_image::{Platform, Wanted};
+use baler_image::{Identity, Platform, Wanted};
 use baler_platform::images::{self, Inspection};
 use baler_platform::places::{Asked, Needed, Search, locate};
 use serde_json::{Value, json};
@@ -33,7 +33,10 @@ fn text(inspection: &Inspection) -> Vec<String> {
     let mut lines = vec![
         format!("Inspecting image: '{}'", image.name()),
         String::new(),
-        format!("Digest:    {}", image.digest()),
+        match image.identity() {
+            Identity::Manifest(digest) => format!("Digest:    {digest}"),
+            Identity::ImageId(id) => format!("Image id:  {id}"),
+        },
         format!("Platform:  {}", image.platform()),
         format!("Created:   {}", config.created.as_deref().unwrap_or("-")),
         format!("Size:      {} in {} layers", bytes(image.size()), image.layers().len()),
@@ -103,7 +106,12 @@ fn value(inspection: &Inspection) -> Value {
     );
     json!({
         "name": image.name().given(),
-        "digest": image.digest(),
+        // Of an image that is known by its id the manifest is made up.
+        "digest": match image.identity() {
+            Identity::Manifest(digest) => Some(digest),
+            Identity::ImageId(_) => None,
+        },
+        "image_id": image.manifest().value.config.digest,
         "index_digest": image.index_digest(),
         "platform": image.platform().to_string(),
         "created": image.config().created,

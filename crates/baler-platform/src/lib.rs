@@ -7,6 +7,7 @@ pub mod build;
 pub mod builder;
 pub mod certificates;
 pub mod context;
+mod destination;
 pub mod doctor;
 pub mod images;
 pub mod interrupt;
@@ -23,3 +24,5 @@ mod unpack;
 pub mod variables;
 pub mod version;
 pub mod volumes;
+
+pub use destination::DestinationError;

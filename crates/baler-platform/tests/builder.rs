@@ -97,6 +97,7 @@ impl Fixture {
         fs_err::write(&path, config).unwrap();
         let request = CreateRequest {
             names: vec!["builder".parse().unwrap()],
+            is_published: false,
             config: path,
             target: None,
             flattened: Vec::new(),

@@ -4,6 +4,7 @@
 #![allow(rustdoc::broken_intra_doc_links)]
 
 mod images;
+mod modules;
 mod registry;
 
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use images::{
     PullArguments, PushArguments, ResolveArguments, ResolveFormat, SbomArguments, SbomDownloadArguments, TagArguments,
 };
+pub(crate) use modules::*;
 pub(crate) use registry::{DevArguments, DevRegistryArguments};
 
 #[derive(Debug, Parser)]
@@ -269,78 +271,6 @@ pub(crate) enum NetworkArgument {
     Host,
     /// None but a loopback
     None,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum BuilderArguments {
-    /// Make a builder from a builder.toml
-    Create(BuilderCreateArguments),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BuilderCreateArguments {
-    /// The builder to make: a name in the store, or oci:PATH[:TAG]
-    #[arg(value_name = "BUILDER")]
-    pub(crate) image: String,
-    /// The builder.toml
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
-    /// Further name for the builder (repeatable)
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub(crate) tag: Vec<String>,
-    /// Label of the builder (repeatable)
-    #[arg(short, long, value_name = "NAME=VALUE", value_delimiter = ',')]
-    pub(crate) label: Vec<String>,
-    /// Platform of the builder instead of the targets of the builder.toml
-    #[arg(short, long, value_name = "OS/ARCH")]
-    pub(crate) target: Option<String>,
-    /// Buildpacks that share one layer (repeatable)
-    #[arg(long, value_name = "ID@VERSION,ID@VERSION...")]
-    pub(crate) flatten: Vec<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ModuleArguments {
-    /// Make a package of a directory, or of what a package.toml names
-    Package(PackageArguments),
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
-    baler buildpack package my-buildpack.cnb --format file --path ./my-buildpack\n  \
-    baler buildpack package my-buildpack --config package.toml\n\n\
-    Without --config and --path it is made of the current directory.")]
-pub(crate) struct PackageArguments {
-    /// The package to make: a name in the store, oci:PATH[:TAG], or with --format file a file
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-    /// The package.toml
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// The directory
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) path: Option<PathBuf>,
-    /// What to write
-    #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) format: PackageFormatArgument,
-    /// Further name for the package (repeatable)
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub(crate) tag: Vec<String>,
-    /// Label of the package (repeatable)
-    #[arg(short, long, value_name = "NAME=VALUE", value_delimiter = ',')]
-    pub(crate) label: Vec<String>,
-    /// Platform that the package is for; this one's where left out
-    #[arg(short, long, value_name = "OS/ARCH")]
-    pub(crate) target: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(crate) enum PackageFormatArgument {
-    /// An image
-    #[default]
-    Image,
-    /// A .cnb file
-    File,
 }
 
 #[derive(Debug, Args)]

@@ -9,8 +9,7 @@ use baler_cnb::labels::{
     ModuleLayers, encode, encode_order,
 };
 use baler_cnb::order::{Group, System, SystemModules};
-use baler_image::{Digest, ImageName, Platform, Sink, Target, Wanted};
-use baler_store::Layout;
+use baler_image::{Digest, ImageName, Platform, Target, Wanted};
 
 use super::check::check;
 use super::config::{BuilderConfig, ConfigError, ModuleSource};
@@ -20,6 +19,7 @@ use super::flatten::Flattened;
 use super::lifecycle::Lifecycle;
 use super::{config, labels, order};
 use crate::context::Context;
+use crate::destination::Destination;
 use crate::modules::{Fetcher, ModuleKind, Modules, Origin};
 use crate::output::Level;
 use crate::places::{Asked, Located, Needed, Search, locate};
@@ -29,6 +29,8 @@ use crate::places::{Asked, Located, Needed, Search, locate};
 pub struct CreateRequest {
     /// What the builder is saved as, then further names in the same place.
     pub names: Vec<ImageName>,
+    /// The names are in a registry, and nothing goes to the store.
+    pub is_published: bool,
     /// The builder.toml.
     pub config: PathBuf,
     /// Instead of the targets of the builder.toml.
@@ -60,6 +62,9 @@ pub fn create(context: &Context<'_>, request: &CreateRequest) -> Result<CreatedB
         context.output.line(Level::Warning, &format!("builder configuration: {warning}"));
     }
     let base = request.config.parent().map_or_else(PathBuf::new, Path::to_owned);
+    // Before anything else is done: one may not be allowed to write there.
+    let destination = Destination::open(context, &request.names, request.is_published)?;
+    let sink = destination.sink();
     let located = find_build_image(context, &config, request.target.as_ref(), &base)?;
     let image = &located.image;
     let user = (labels::id(image, "CNB_USER_ID")?, labels::id(image, "CNB_GROUP_ID")?);
@@ -76,8 +81,6 @@ pub fn create(context: &Context<'_>, request: &CreateRequest) -> Result<CreatedB
     let extension_groups = required(extension_groups.map_err(CreateError::ExtensionOrder)?);
     check(image, &lifecycle.description, &buildpacks.modules, &extensions.modules)?;
 
-    let place = Destination::open(context, &request.names[0])?;
-    let sink = place.sink(context);
     baler_store::copy_layers(image, located.source(context.store), sink, &|_| {})?;
     let mut draft = Draft::new(context, image, sink);
     draft.directories(user)?;
@@ -90,7 +93,8 @@ pub fn create(context: &Context<'_>, request: &CreateRequest) -> Result<CreatedB
     let mut texts = request.labels.clone();
     texts.insert(BUILDER_METADATA.to_owned(), encode(&metadata)?);
     texts.extend(label_texts(&config, &buildpack_layers, &extension_layers)?);
-    let built = draft.finish(&request.names, texts)?;
+    let built = draft.finish(destination.name(), texts)?;
+    destination.name_again(&built)?;
     let buildpacks = buildpacks.modules.into_keys().collect();
     Ok(CreatedBuilder { digest: built.digest().clone(), buildpacks })
 }
@@ -171,11 +175,12 @@ fn label_texts(
     buildpacks: &ModuleLayers,
     extensions: &ModuleLayers,
 ) -> Result<BTreeMap<String, String>, CreateError> {
-    let mut texts = vec![(BUILDPACK_LAYERS, encode(buildpacks)?), (EXTENSION_LAYERS, encode(extensions)?)];
-    if !config.order.is_empty() || !config.order_extensions.is_empty() {
-        texts.push((BUILDPACK_ORDER, encode_order(&config.order)?));
-        texts.push((EXTENSION_ORDER, encode_order(&config.order_extensions)?));
-    }
+    let mut texts = vec![
+        (BUILDPACK_LAYERS, encode(buildpacks)?),
+        (EXTENSION_LAYERS, encode(extensions)?),
+        (BUILDPACK_ORDER, encode_order(&config.order)?),
+        (EXTENSION_ORDER, encode_order(&config.order_extensions)?),
+    ];
     let system = System {
         pre: SystemModules { buildpacks: config.system_pre.clone() },
         post: SystemModules { buildpacks: config.system_post.clone() },
@@ -184,31 +189,6 @@ fn label_texts(
         texts.push((BUILDPACK_SYSTEM, encode(&system)?));
     }
     Ok(texts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect())
-}
-
-/// Where the builder is written to.
-enum Destination {
-    Store,
-    Layout(Layout),
-}
-
-impl Destination {
-    fn open(_context: &Context<'_>, name: &ImageName) -> Result<Self, CreateError> {
-        match name.target() {
-            Target::Reference(_) => Ok(Self::Store),
-            Target::Layout { path, .. } => Ok(Self::Layout(Layout::create_or_open(path)?)),
-            Target::Archive { .. } | Target::Daemon { .. } => {
-                Err(CreateError::NoSuchDestination { name: name.clone() })
-            }
-        }
-    }
-
-    fn sink<'a>(&'a self, context: &'a Context<'_>) -> &'a dyn Sink {
-        match self {
-            Self::Store => context.store,
-            Self::Layout(layout) => layout,
-        }
-    }
 }
 
 impl From<ConfigError> for CreateError {

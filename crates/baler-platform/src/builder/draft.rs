@@ -155,9 +155,7 @@ impl<'a> Draft<'a> {
         extension_groups: &[Group],
     ) -> Result<(), CreateError> {
         let mut one = |path: &str, text: String| self.add_files(&[(path.to_owned(), text.into_bytes())]);
-        if !groups.is_empty() || !extension_groups.is_empty() {
-            one("/cnb/order.toml", files::order(groups, extension_groups))?;
-        }
+        one("/cnb/order.toml", files::order(groups, extension_groups))?;
         if !config.system_pre.is_empty() || !config.system_post.is_empty() {
             one("/cnb/system.toml", files::system(&config.system_pre, &config.system_post))?;
         }
@@ -174,7 +172,7 @@ impl<'a> Draft<'a> {
     /// Writes config and manifest, and names the builder.
     pub(super) fn finish(
         self,
-        names: &[ImageName],
+        name: &ImageName,
         texts: BTreeMap<String, String>,
     ) -> Result<ResolvedImage, CreateError> {
         let family = self.base.family();
@@ -202,7 +200,7 @@ impl<'a> Draft<'a> {
         };
         // Fails here, not at the first build, if the parts do not belong together.
         let image = ResolvedImage::from_parts(Parts {
-            name: names[0].clone(),
+            name: name.clone(),
             index_digest: None,
             identity,
             platform: self.base.platform().clone(),
@@ -211,9 +209,7 @@ impl<'a> Draft<'a> {
             config: Document { raw, value: config },
         })?;
         self.context.interrupt.check()?;
-        for name in names {
-            self.sink.put_document(name, &descriptor, &document)?;
-        }
+        self.sink.put_document(name, &descriptor, &document)?;
         Ok(image)
     }
 }

@@ -11,6 +11,7 @@ use super::config::ConfigError;
 use super::labels::IdError;
 use super::lifecycle::LifecycleError;
 use super::order::OrderError;
+use crate::destination::DestinationError;
 use crate::interrupt::Interrupted;
 use crate::modules::package_image::PackageImageError;
 use crate::modules::{FetchError, InvalidLocator, ModuleKind};
@@ -42,10 +43,8 @@ pub enum CreateError {
     FetchBuildImage { name: ImageName, source: LocateError },
     #[error("{0}")]
     Id(#[from] IdError),
-    #[error("a builder cannot be written to '{name}' yet")]
-    NoSuchDestination { name: ImageName },
     #[error("{0}")]
-    Layout(#[from] baler_store::LayoutError),
+    Destination(#[from] DestinationError),
     #[error("{0}")]
     Copy(#[from] baler_store::CopyError),
     #[error("could not make a layer of the builder")]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use baler_image::{Descriptor, Digest, ImageName, Layer, Platform, Sink, Target, media_type};
+use baler_image::{Descriptor, Digest, ImageName, Layer, Platform, ResolvedImage, Sink, media_type};
 use baler_layer::module::ModuleLayer;
 use baler_layer::sink::compress;
 use baler_store::Layout;
@@ -11,6 +11,7 @@ use baler_store::Layout;
 use super::error::PackageCreateError;
 use super::file;
 use crate::context::Context;
+use crate::destination::Destination;
 use crate::modules::package_image::PackageImage;
 use crate::modules::{Content, Description, Fetched, Fetcher, Module, ModuleKind, Origin, PackageConfig};
 
@@ -38,8 +39,12 @@ pub enum PackageSource {
 /// Where the package goes.
 #[derive(Clone, Debug)]
 pub enum PackageFormat {
-    /// An image, under these names in one place.
-    Image(Vec<ImageName>),
+    /// An image, under these names.
+    Image {
+        names: Vec<ImageName>,
+        /// In a registry, and not in the store.
+        is_published: bool,
+    },
     /// A file.
     File(PathBuf),
 }
@@ -54,28 +59,36 @@ pub struct Packaged {
 
 /// Makes the package.
 pub fn package(context: &Context<'_>, request: &PackageRequest) -> Result<Packaged, PackageCreateError> {
-    let fetched = fetch(context, request)?;
-    check(&fetched)?;
-    let modules: Vec<Module> = in_order(fetched);
     match &request.format {
         PackageFormat::File(path) => {
+            let modules = modules(context, request)?;
             let scratch = context.store.scratch("package")?;
             let layout = Layout::create_or_open(scratch.path())?;
-            let packaged = write(context, request, &modules, &layout, &[layout.image_name(None)])?;
+            let image = write(context, request, &modules, &layout, &layout.image_name(None))?;
             file::write(scratch.path(), path)?;
-            Ok(packaged)
+            Ok(packaged(&image, &modules))
         }
-        PackageFormat::Image(names) => match names[0].target() {
-            Target::Reference(_) => write(context, request, &modules, context.store, names),
-            Target::Layout { path, .. } => {
-                let layout = Layout::create_or_open(path)?;
-                write(context, request, &modules, &layout, names)
-            }
-            Target::Archive { .. } | Target::Daemon { .. } => {
-                Err(PackageCreateError::NoSuchDestination { name: names[0].clone() })
-            }
-        },
+        PackageFormat::Image { names, is_published } => {
+            // First: one may not be allowed to write there.
+            let destination = Destination::open(context, names, *is_published)?;
+            let modules = modules(context, request)?;
+            let image = write(context, request, &modules, destination.sink(), destination.name())?;
+            destination.name_again(&image)?;
+            Ok(packaged(&image, &modules))
+        }
     }
+}
+
+fn packaged(image: &ResolvedImage, modules: &[Module]) -> Packaged {
+    let modules = modules.iter().rev().map(|module| module.description.info.full_name()).collect();
+    Packaged { digest: image.digest().clone(), modules }
+}
+
+/// What goes into the package, the module itself last.
+fn modules(context: &Context<'_>, request: &PackageRequest) -> Result<Vec<Module>, PackageCreateError> {
+    let fetched = fetch(context, request)?;
+    check(&fetched)?;
+    Ok(in_order(fetched))
 }
 
 /// The module and its dependencies.
@@ -142,8 +155,8 @@ fn write(
     request: &PackageRequest,
     modules: &[Module],
     sink: &dyn Sink,
-    names: &[ImageName],
-) -> Result<Packaged, PackageCreateError> {
+    name: &ImageName,
+) -> Result<ResolvedImage, PackageCreateError> {
     let mut layers: Vec<(&Description, Layer)> = Vec::new();
     for module in modules {
         context.interrupt.check()?;
@@ -151,13 +164,7 @@ fn write(
     }
     let (main, _) = layers.last().expect("a package has its own module");
     let image = PackageImage { kind: request.kind, main, modules: &layers, platform: &request.platform };
-    let (first, more) = names.split_first().expect("a package has a name");
-    let written = image.write(sink, Some(first), &request.labels)?;
-    for name in more {
-        sink.put_image(name, &written)?;
-    }
-    let modules = modules.iter().rev().map(|module| module.description.info.full_name()).collect();
-    Ok(Packaged { digest: written.digest().clone(), modules })
+    Ok(image.write(sink, Some(name), &request.labels)?)
 }
 
 fn layer(context: &Context<'_>, module: &Module, sink: &dyn Sink) -> Result<Layer, PackageCreateError> {

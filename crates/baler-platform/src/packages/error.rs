@@ -3,9 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use baler_image::{Digest, ImageName, SinkError};
+use baler_image::{Digest, SinkError};
 use baler_layer::tar::TarError;
 
+use crate::destination::DestinationError;
 use crate::interrupt::Interrupted;
 use crate::modules::package_image::PackageImageError;
 use crate::modules::{FetchError, InvalidLocator, ModuleKind, PackageConfigError};
@@ -38,8 +39,8 @@ pub enum PackageCreateError {
     Sink(#[from] SinkError),
     #[error("{0}")]
     Layout(#[from] baler_store::LayoutError),
-    #[error("a package cannot be written to '{name}' yet")]
-    NoSuchDestination { name: ImageName },
+    #[error("{0}")]
+    Destination(#[from] DestinationError),
     #[error("could not write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("could not write {}", path.display())]

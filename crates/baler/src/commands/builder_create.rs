@@ -10,17 +10,18 @@ use crate::arguments::BuilderCreateArguments;
 use crate::host::Host;
 use crate::output::Console;
 
-pub(crate) fn run(arguments: &BuilderCreateArguments, console: &Console) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: BuilderCreateArguments, console: &Console) -> anyhow::Result<ExitCode> {
     let names = std::iter::once(&arguments.image).chain(&arguments.tag).map(|name| name.parse());
     let request = CreateRequest {
         names: names.collect::<Result<_, _>>()?,
+        is_published: arguments.publish,
         config: arguments.config.clone(),
         target: arguments.target.as_deref().map(str::parse).transpose()?,
         flattened: arguments.flatten.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
         labels: labels(&arguments.label)?,
     };
     let name = &request.names[0];
-    let host = Host::open()?;
+    let host = host(arguments.publish, arguments.pull_policy.as_deref(), arguments.insecure_registry)?;
     let created = builder::create(&host.context(console, None)?, &request)?;
     if console.is_quiet() {
         console.result(&format!("{name}@{}", created.digest));
@@ -41,4 +42,21 @@ pub(super) fn labels(texts: &[String]) -> anyhow::Result<BTreeMap<String, String
         labels.insert(name.to_owned(), value.to_owned());
     }
     Ok(labels)
+}
+
+/// The host, with what the flags of commands that write images say of registries.
+pub(super) fn host(
+    is_published: bool,
+    pull_policy: Option<&str>,
+    insecure_registries: Vec<String>,
+) -> anyhow::Result<Host> {
+    if is_published && pull_policy == Some("never") {
+        bail!(
+            "--publish and --pull-policy never cannot be used together. The --publish flag requires the use of remote images."
+        );
+    }
+    let mut host = Host::open()?;
+    host.set_pull_policy(pull_policy)?;
+    host.set_insecure_registries(insecure_registries);
+    Ok(host)
 }

@@ -30,12 +30,12 @@ use crate::output::Console;
 pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<ExitCode> {
     match arguments.command {
         CommandArguments::Build(arguments) => build::run(*arguments, console),
-        CommandArguments::Builder(BuilderArguments::Create(arguments)) => builder_create::run(&arguments, console),
+        CommandArguments::Builder(BuilderArguments::Create(arguments)) => builder_create::run(arguments, console),
         CommandArguments::Buildpack(ModuleArguments::Package(arguments)) => {
-            package::run(ModuleKind::Buildpack, &arguments, console)
+            package::run(ModuleKind::Buildpack, arguments, console)
         }
         CommandArguments::Extension(ModuleArguments::Package(arguments)) => {
-            package::run(ModuleKind::Extension, &arguments, console)
+            package::run(ModuleKind::Extension, arguments, console)
         }
         CommandArguments::Run(arguments) => run::run(arguments, console),
         CommandArguments::Doctor(arguments) => doctor::run(&arguments, console),

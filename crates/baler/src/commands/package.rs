@@ -9,29 +9,30 @@ use baler_platform::modules::ModuleKind;
 use baler_platform::output::{Level, Output as _};
 use baler_platform::packages::{PackageFormat, PackageRequest, PackageSource, package};
 
-use super::builder_create::labels;
+use super::builder_create::{host, labels};
 use crate::arguments::{PackageArguments, PackageFormatArgument};
-use crate::host::Host;
 use crate::output::Console;
 
-pub(crate) fn run(kind: ModuleKind, arguments: &PackageArguments, console: &Console) -> anyhow::Result<ExitCode> {
-    let request = request(kind, arguments, console)?;
-    let host = Host::open()?;
+pub(crate) fn run(kind: ModuleKind, arguments: PackageArguments, console: &Console) -> anyhow::Result<ExitCode> {
+    let request = request(kind, &arguments, console)?;
+    let host = host(arguments.publish, arguments.pull_policy.as_deref(), arguments.insecure_registry)?;
     let packaged = package(&host.context(console, None)?, &request)?;
     let (name, place) = match &request.format {
         PackageFormat::File(path) => (path.display().to_string(), "file".to_owned()),
-        PackageFormat::Image(names) => (names[0].to_string(), place(&names[0])),
+        PackageFormat::Image { names, is_published } => (names[0].to_string(), place(&names[0], *is_published)),
     };
     if console.is_quiet() {
         console.result(&format!("{name}@{}", packaged.digest));
     } else {
-        console.result(&format!("Successfully created package '{name}' and saved to {place}"));
+        let done = if arguments.publish { "published" } else { "created" };
+        console.result(&format!("Successfully {done} package '{name}' and saved to {place}"));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn place(name: &ImageName) -> String {
+fn place(name: &ImageName, is_published: bool) -> String {
     match name.target() {
+        Target::Reference(_) if is_published => "registry".to_owned(),
         Target::Reference(_) => "the local store".to_owned(),
         Target::Layout { path, .. } => format!("the OCI layout {}", path.display()),
         Target::Archive { path, .. } => format!("the archive {}", path.display()),
@@ -50,11 +51,14 @@ fn request(kind: ModuleKind, arguments: &PackageArguments, console: &Console) ->
             PackageSource::Directory(std::env::current_dir().context("could not find the current directory")?)
         }
     };
+    if arguments.publish && matches!(arguments.format, PackageFormatArgument::File) {
+        bail!("--publish and --format file cannot be used together: a file is not in a registry");
+    }
     let format = match arguments.format {
         PackageFormatArgument::File => PackageFormat::File(file_name(&arguments.name, console)),
         PackageFormatArgument::Image => {
             let names = std::iter::once(&arguments.name).chain(&arguments.tag).map(|name| name.parse());
-            PackageFormat::Image(names.collect::<Result<_, _>>()?)
+            PackageFormat::Image { names: names.collect::<Result<_, _>>()?, is_published: arguments.publish }
         }
     };
     let platform = arguments.target.as_deref().map(str::parse).transpose()?.unwrap_or_else(Platform::host);

@@ -1,5 +1,10 @@
 //! `builder create`.
 
+use std::path::Path;
+
+use baler_layer::tar::{Attributes, Owner, TarWriter};
+use baler_test_registry::{Options, TestRegistry};
+
 use crate::support::{Place, User, application, buildpack, write};
 
 #[test]
@@ -53,4 +58,81 @@ fn what_is_wrong_with_a_configuration_is_said() {
     write(&place.path().join("builder.toml"), &images.replace("test-build", "absent"));
     let failed = place.run(&["builder", "create", "builder", "--config", "builder.toml"]).failure(1);
     assert!(failed.stderr.contains("image 'absent' does not exist in the local store"), "{}", failed.stderr);
+}
+
+#[test]
+fn a_builder_goes_to_a_registry_or_a_layout() {
+    let Some(place) = Place::with_builder(User::Caller, &["one"]) else { return };
+    buildpack(&place, "one", "exit 0", "exit 0");
+    let registry = TestRegistry::start(Options::default()).unwrap();
+    let name = format!("{}/team/builder:1", registry.address());
+    let create = |arguments: &[&str]| {
+        place.run(&[&["builder", "create", "--config", "builder.toml", "--label", "a=b"], arguments].concat())
+    };
+    let made = create(&[&name, "--publish", "--tag", &format!("{}/other/builder", registry.address()), "--quiet"]);
+    let digest = made.success().stdout.trim().rsplit('@').next().unwrap().to_owned();
+    for repository in ["team/builder:1", "other/builder"] {
+        let published = format!("{}/{repository}", registry.address());
+        let built = place.run(&["build", "app", "--builder", &published, "--path", "one"]).success();
+        assert!(built.stdout.contains("Successfully built image 'app'"), "{}", built.stdout);
+    }
+    let layout = create(&["oci:out:1", "--quiet"]).success();
+    assert!(layout.stdout.trim().ends_with(&digest), "{} is not {digest}", layout.stdout);
+    let refused = create(&[&name, "--publish", "--pull-policy", "never"]).failure(1);
+    assert!(refused.stderr.contains("--publish and --pull-policy never cannot be used together"), "{}", refused.stderr);
+    let nowhere = create(&["oci:out:2", "--publish"]).failure(1);
+    assert!(nowhere.stderr.contains("'oci:out:2' is not the name of an image in a registry"), "{}", nowhere.stderr);
+}
+
+#[test]
+fn a_lifecycle_from_an_archive_is_complete_or_refused() {
+    let Some(place) = Place::with_builder(User::Caller, &["one"]) else { return };
+    buildpack(&place, "one", "exit 0", "exit 0");
+    let archive = |without: &str| {
+        let mut tar = TarWriter::new(Vec::new());
+        let attributes = Attributes::new(0o755, Owner::ROOT);
+        let text = "[apis.buildpack]\nsupported = [\"0.12\"]\n[apis.platform]\nsupported = [\"0.15\"]\n[lifecycle]\nversion = \"9.9.9\"\n";
+        tar.file_of_bytes(Path::new("lifecycle.toml"), &attributes, text.as_bytes()).unwrap();
+        for name in ["detector", "restorer", "analyzer", "builder", "exporter", "launcher", "creator"] {
+            if name != without {
+                tar.file_of_bytes(&Path::new("lifecycle").join(name), &attributes, b"x").unwrap();
+            }
+        }
+        std::fs::write(place.path().join("lifecycle.tar"), tar.finish().unwrap()).unwrap();
+    };
+    let config = std::fs::read_to_string(place.path().join("builder.toml")).unwrap();
+    write(&place.path().join("builder.toml"), &format!("{config}[lifecycle]\nuri = \"lifecycle.tar\"\n"));
+    archive("");
+    place.create_builder();
+    let inspected = place.run(&["inspect", "builder", "-o", "json"]).success();
+    assert!(inspected.stdout.contains("9.9.9"), "{}", inspected.stdout);
+    archive("creator");
+    let refused = place.run(&["builder", "create", "builder", "--config", "builder.toml"]).failure(1);
+    let expected = "invalid lifecycle: validating binaries: did not find 'creator' in tar";
+    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+    let text = "api = \"0.10\"\n[buildpack]\nid = \"test/one\"\nversion = \"1\"\n";
+    write(&place.path().join("one/buildpack.toml"), text);
+    archive("");
+    let refused = place.run(&["builder", "create", "builder", "--config", "builder.toml"]).failure(1);
+    let expected = "buildpack 'test/one@1' (Buildpack API 0.10) is incompatible with lifecycle '9.9.9'";
+    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
+}
+
+#[test]
+fn flattened_buildpacks_share_a_layer() {
+    let Some(place) = Place::with_builder(User::Caller, &["one", "two"]) else { return };
+    for name in ["one", "two"] {
+        buildpack(&place, name, "exit 0", &format!("echo ran {name}"));
+    }
+    application(&place, &[("file", "x")]);
+    let create = ["builder", "create", "builder", "--config", "builder.toml", "--flatten"];
+    place.run(&[&create[..], &["test/one@1,test/two@1"]].concat()).success();
+    let inspected = place.run(&["inspect", "builder", "-o", "json"]).success();
+    let value: serde_json::Value = serde_json::from_str(&inspected.stdout).unwrap();
+    let layers = &value["labels"]["io.buildpacks.buildpack.layers"];
+    assert_eq!(layers["test/one"]["1"]["layerDiffID"], layers["test/two"]["1"]["layerDiffID"]);
+    let built = place.build(&[]).success();
+    assert!(built.stdout.contains("ran one\nran two\n"), "{}", built.stdout);
+    let refused = place.run(&[&create[..], &["test/one"]].concat()).failure(1);
+    assert!(refused.stderr.contains("invalid format test/one; please use"), "{}", refused.stderr);
 }

@@ -73,7 +73,7 @@ sample_builds_alike_as() {
     as_id "$1" "$store" "$work/baler" load "$work/base"
     as_id "$1" "$store" "$work/baler" builder create "$sample_builder" --config "$work/samples/builder.toml"
     as_id "$1" "$store" "$work/baler" build "$sample_image" --builder "$sample_builder" --path "$store/app"
-    expect_equal "$(cat "$work/digest")" "$(as_id "$1" "$store" "$work/baler" inspect "$sample_image" --output json | image_digest)"
+    expect_equal "$(cat "$work/digest")" "$(as_id "$1" "$store" "$work/baler" inspect --local "$sample_image" --output json | image_digest)"
     as_id "$1" "$store" "$work/baler" rm --all
     rm -rf "$store"
 }
@@ -192,7 +192,7 @@ build_sample() {
     sed -n 's/^/    /; /^    \(Reusing\|Adding\|Installing\|Timings\)/p' "$output"
 }
 
-digest_of() { as_sample_user inspect "$sample_image" --output json | image_digest; }
+digest_of() { as_sample_user inspect --local "$sample_image" --output json | image_digest; }
 image_digest() { grep -o '"digest": *"sha256:[0-9a-f]*"' | head -1 | grep -o 'sha256:[0-9a-f]*'; }
 
 expect_line() {

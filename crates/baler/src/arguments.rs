@@ -14,7 +14,8 @@ use baler_image::ArchiveKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use images::{
-    PullArguments, PushArguments, ResolveArguments, ResolveFormat, SbomArguments, SbomDownloadArguments, TagArguments,
+    ImageFormat, InspectArguments, PullArguments, PushArguments, ResolveArguments, ResolveFormat, SbomArguments,
+    SbomDownloadArguments, TagArguments,
 };
 pub(crate) use modules::*;
 pub(crate) use registry::{DevArguments, DevRegistryArguments};
@@ -308,16 +309,6 @@ pub(crate) enum ListFormat {
     #[default]
     Table,
     Json,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct InspectArguments {
-    /// The image: a name in the store, or oci:PATH
-    #[arg(value_name = "IMAGE")]
-    pub(crate) image: String,
-    /// How to write it
-    #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) output: InspectFormat,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

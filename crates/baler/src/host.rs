@@ -24,6 +24,7 @@ pub(crate) struct Host {
     pull_policy: PullPolicy,
     insecure_registries: Vec<String>,
     docker_host: Option<String>,
+    tries: Option<u32>,
 }
 
 impl Host {
@@ -49,6 +50,7 @@ impl Host {
             pull_policy,
             insecure_registries: Vec::new(),
             docker_host: None,
+            tries: None,
         })
     }
 
@@ -72,6 +74,11 @@ impl Host {
     /// Registries whose certificates are not verified, and which may do without TLS.
     pub(crate) fn set_insecure_registries(&mut self, registries: Vec<String>) {
         self.insecure_registries = registries;
+    }
+
+    /// A registry that does not answer at once is not asked again: for who only wants to look.
+    pub(crate) fn do_not_retry(&mut self) {
+        self.tries = Some(1);
     }
 
     /// Where Docker listens: an address, or `inherit` for what `DOCKER_HOST` says.
@@ -104,6 +111,7 @@ impl Host {
                 self.variables.clone(),
                 self.insecure_registries.clone(),
                 self.config.mirrors(),
+                self.tries,
             ))
             .with_daemons(self.daemons(caller.uid)),
             pull_policy: self.pull_policy,

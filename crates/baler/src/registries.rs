@@ -6,15 +6,20 @@ use std::path::{Path, PathBuf};
 
 use baler_platform::certificates::host_bundle;
 use baler_platform::places::{Registries, RegistriesError};
-use baler_registry::{Keychain, KeychainContext, Mirror, Proxies, Settings};
+use baler_registry::{Keychain, KeychainContext, Mirror, Proxies, RetryPolicy, Settings};
 
 /// The registries, of which nothing is read until one is needed.
 pub(crate) fn registries(
     variables: BTreeMap<String, String>,
     insecure: Vec<String>,
     mirrors: Vec<Mirror>,
+    tries: Option<u32>,
 ) -> Registries {
-    Registries::new(move || Ok(Settings { mirrors: mirrors.clone(), ..settings(&variables, &insecure)? }))
+    Registries::new(move || {
+        let settings = settings(&variables, &insecure)?;
+        let retries = RetryPolicy { tries: tries.unwrap_or(settings.retries.tries), ..settings.retries };
+        Ok(Settings { retries, mirrors: mirrors.clone(), ..settings })
+    })
 }
 
 fn settings(variables: &BTreeMap<String, String>, insecure: &[String]) -> Result<Settings, RegistriesError> {

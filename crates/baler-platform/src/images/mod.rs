@@ -9,7 +9,7 @@ mod sbom;
 mod transfer;
 
 pub(crate) use caches::{cache_key, published_cache_key, volume_cache_key};
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, ListedProcess, Side, Sides, inspect, inspect_sides};
 pub use list::{ListError, ListedImage, RemoveError, builders, list, names, remove};
 pub use prune::{PruneError, PrunePlan, PruneRequest, plan_prune, prune, would_free};
 pub use save::{SaveError, save};

@@ -105,3 +105,31 @@ pub(crate) enum ResolveFormat {
     Text,
     Json,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    baler inspect my-app\n  \
+    baler inspect registry.example/team/app:1.2 --output json\n  \
+    baler inspect oci:out")]
+pub(crate) struct InspectArguments {
+    /// The image: a name, which is looked for in its registry and in the store, oci:PATH, or an archive
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// Ask no registry
+    #[arg(long)]
+    pub(crate) local: bool,
+    /// How to write it
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: ImageFormat,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum ImageFormat {
+    #[default]
+    HumanReadable,
+    Json,
+    Yaml,
+    Toml,
+}

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
         CommandArguments::Run(arguments) => run::run(arguments, console),
         CommandArguments::Doctor(arguments) => doctor::run(&arguments, console),
         CommandArguments::Images(arguments) => images::run(&arguments, console),
-        CommandArguments::Inspect(arguments) => inspect::run(&arguments, console),
+        CommandArguments::Inspect(arguments) => inspect::run(arguments, console),
         CommandArguments::Rm(arguments) => remove::run(&arguments, console),
         CommandArguments::Prune(arguments) => prune::run(&arguments, console),
         CommandArguments::Load(arguments) => load::run(&arguments, console),

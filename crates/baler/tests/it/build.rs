@@ -80,7 +80,7 @@ fn variables_reach_buildpacks_and_leave_no_trace() {
     let built = outcome(command.env("HOST", "from host"));
     let built = built.success();
     assert!(built.stdout.contains("A=flag B=file HOST=from host\nflag1000\nhome=/home/cnb\n"), "{}", built.stdout);
-    let inspected = place.run(&["inspect", "app", "--output", "json"]).success();
+    let inspected = place.run(&["inspect", "--local", "app", "--output", "json"]).success();
     assert!(!inspected.stdout.contains("from host"), "{}", inspected.stdout);
 }
 
@@ -153,7 +153,7 @@ fn names_places_and_surroundings_can_be_chosen() {
     for name in ["app", "second", "localhost/third:1"] {
         assert_eq!(place.run(&["run", name]).success().stdout, "hello from the app\n");
     }
-    let label = place.run(&["inspect", "second", "-o", "json"]).success().stdout;
+    let label = place.run(&["inspect", "--local", "second", "-o", "json"]).success().stdout;
     assert!(label.contains("\"io.buildpacks.exec-env\": \"test\""), "{label}");
 
     let order = place.build(&["--buildpack", "after,from=builder,before"]).success();

@@ -13,14 +13,16 @@ fn a_builder_has_the_labels_and_layers_of_pack() {
     buildpack(&place, "one", "exit 0", "exit 0");
     let created = place.run(&["builder", "create", "builder", "--config", "builder.toml"]).success();
     assert!(created.stdout.starts_with("Successfully created builder image 'builder'\nTip: "), "{}", created.stdout);
-    let inspected = place.run(&["inspect", "builder", "-o", "json"]).success();
+    let inspected = place.run(&["inspect", "--local", "builder", "-o", "json"]).success();
     let value: serde_json::Value = serde_json::from_str(&inspected.stdout).unwrap();
-    let label = &value["labels"]["io.buildpacks.builder.metadata"];
+    let label = &value["local_info"]["labels"]["io.buildpacks.builder.metadata"];
     assert_eq!(label["lifecycle"]["version"], "0.21.17");
     assert_eq!(label["buildpacks"][0]["id"], "test/one");
     assert_eq!(label["images"][0]["image"], "test-run");
-    assert_eq!(value["labels"]["io.buildpacks.buildpack.order"][0]["group"][0]["id"], "test/one");
-    assert!(value["labels"]["io.buildpacks.buildpack.layers"]["test/one"]["1"]["layerDiffID"].is_string());
+    assert_eq!(value["local_info"]["labels"]["io.buildpacks.buildpack.order"][0]["group"][0]["id"], "test/one");
+    assert!(
+        value["local_info"]["labels"]["io.buildpacks.buildpack.layers"]["test/one"]["1"]["layerDiffID"].is_string()
+    );
 }
 
 #[test]

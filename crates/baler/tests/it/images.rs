@@ -20,7 +20,7 @@ fn images_are_listed_shown_and_removed() {
     let list = place.run(&["images"]).success().stdout;
     let names: Vec<&str> = list.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(names, ["app:latest", "builder:latest", "test-build:latest", "test-run:latest"]);
-    let shown = place.run(&["inspect", "app"]).success().stdout;
+    let shown = place.run(&["inspect", "--local", "app"]).success().stdout;
     for text in ["Platform:  linux/amd64", "test/web", "web (default)", "io.buildpacks.lifecycle.metadata"] {
         assert!(shown.contains(text), "{text} in\n{shown}");
     }

@@ -121,7 +121,7 @@ fn check(place: &Place) {
     }
     for name in names {
         // Reads the documents, and starts a program of the unpacked layers.
-        place.run(&["inspect", name]).success();
+        place.run(&["inspect", "--local", name]).success();
         // Its working directory is one that only a builder has; its layers are those of the run image.
         if name == "test-build:latest" {
             continue;
@@ -132,7 +132,7 @@ fn check(place: &Place) {
     // Made before the first image is in it.
     if std::fs::read_to_string(place.path().join("out/index.json")).is_ok_and(|index| index.contains("sha256:")) {
         check_blobs(&place.path().join("out/blobs/sha256"));
-        place.run(&["inspect", "oci:out"]).success();
+        place.run(&["inspect", "--local", "oci:out"]).success();
     }
     for record in list(&place.store().join("images")) {
         assert_eq!(Path::new(&record).extension(), Some("json".as_ref()), "{record}");

@@ -218,17 +218,17 @@ fn a_builder_of_packages_and_archives_builds() {
         write(&place.path().join("builder.toml"), &format!("{images}{sources}{order}"));
         place.create_builder();
         assert_eq!(ran(&place.build(&[]).success()), ["two", "three", "one"], "{user:?}");
-        let inspected = place.run(&["inspect", "builder", "-o", "json"]).success();
+        let inspected = place.run(&["inspect", "--local", "builder", "-o", "json"]).success();
         let value: serde_json::Value = serde_json::from_str(&inspected.stdout).unwrap();
-        assert_eq!(value["labels"]["io.buildpacks.builder.metadata"]["buildpacks"][0]["id"], "test/all");
+        assert_eq!(value["local_info"]["labels"]["io.buildpacks.builder.metadata"]["buildpacks"][0]["id"], "test/all");
         // An archive and its directory make the same layer.
         let layer = |uri: &str| {
             let config = format!("{images}[[buildpacks]]\nuri = \"{uri}\"\n");
             write(&place.path().join("builder.toml"), &config);
             place.run(&["builder", "create", "other", "--config", "builder.toml"]).success();
-            let inspected = place.run(&["inspect", "other", "-o", "json"]).success();
+            let inspected = place.run(&["inspect", "--local", "other", "-o", "json"]).success();
             let value: serde_json::Value = serde_json::from_str(&inspected.stdout).unwrap();
-            value["labels"]["io.buildpacks.buildpack.layers"]["test/two"]["1"]["layerDiffID"].clone()
+            value["local_info"]["labels"]["io.buildpacks.buildpack.layers"]["test/two"]["1"]["layerDiffID"].clone()
         };
         assert!(layer("two.tar").is_string() && layer("two").is_string());
     }

@@ -8,9 +8,9 @@ fn a_package_says_what_it_holds() {
     buildpack(&place, "one", "exit 0", "exit 0");
     let made = place.run(&["buildpack", "package", "one:1", "--path", "one", "--label", "a=b"]).success();
     assert_eq!(made.stdout, "Successfully created package 'one:1' and saved to the local store\n");
-    let inspected = place.run(&["inspect", "one:1", "-o", "json"]).success();
+    let inspected = place.run(&["inspect", "--local", "one:1", "-o", "json"]).success();
     let value: serde_json::Value = serde_json::from_str(&inspected.stdout).unwrap();
-    let labels = &value["labels"];
+    let labels = &value["local_info"]["labels"];
     assert_eq!(labels["io.buildpacks.buildpackage.metadata"]["id"], "test/one");
     assert!(labels["io.buildpacks.buildpack.layers"]["test/one"]["1"]["layerDiffID"].is_string());
     assert_eq!(labels["a"], "b");

@@ -39,7 +39,7 @@ fn every_line_is_an_event() {
 #[test]
 fn an_error_is_an_event_too() {
     let Some(place) = Place::new(User::Caller) else { return };
-    let outcome = place.run(&["inspect", "nothing", "--progress", "json"]).failure(1);
+    let outcome = place.run(&["inspect", "--local", "nothing", "--progress", "json"]).failure(1);
     let event: Value = serde_json::from_str(outcome.stdout.lines().last().unwrap()).unwrap();
     assert_eq!(event["event"], "error");
     assert!(outcome.stderr.starts_with("ERROR: "), "{}", outcome.stderr);

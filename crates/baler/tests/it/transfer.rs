@@ -112,3 +112,28 @@ fn bills_of_materials_are_written_whole_or_not_at_all() {
         assert!(builder.stderr.contains("could not find SBoM information on 'builder'"), "{}", builder.stderr);
     }
 }
+
+#[test]
+fn both_sides_are_shown_in_every_format() {
+    let Some(registry) = Registry::start() else { return };
+    let Some(place) = with_app(User::Caller) else { return };
+    let name = registry.name("app");
+    let only_local = place.run(&["inspect", "--local", "app"]).success().stdout;
+    assert!(only_local.contains("REMOTE:\n(not present)\n\nLOCAL:\n"), "{only_local}");
+    place.run(&["push", "app", &name]).success();
+    let only_remote = place.run(&["inspect", &name]).success().stdout;
+    assert!(only_remote.contains("LOCAL:\n(not present)"), "{only_remote}");
+    assert!(only_remote.contains("  test/bill  1        -"), "{only_remote}");
+    place.run(&["tag", "app", &name]).success();
+    let json: Value = serde_json::from_str(&place.run(&["inspect", &name, "-o", "json"]).success().stdout).unwrap();
+    assert_eq!(json["image_name"], name);
+    assert_eq!(json["remote_info"], json["local_info"]);
+    assert_eq!(json["local_info"]["buildpacks"][0]["id"], "test/bill");
+    assert_eq!(json["local_info"]["rebasable"], true);
+    let yaml = place.run(&["inspect", &name, "-o", "yaml"]).success().stdout;
+    assert!(yaml.contains("image_name: ") && yaml.contains("- id: test/bill"), "{yaml}");
+    let toml = place.run(&["inspect", &name, "-o", "toml"]).success().stdout;
+    assert!(toml.contains("[[local_info.buildpacks]]"), "{toml}");
+    let nowhere = place.run(&["inspect", &registry.name("absent")]).failure(1);
+    assert!(nowhere.stderr.contains("locally or remotely"), "{}", nowhere.stderr);
+}

@@ -28,7 +28,7 @@ mod search;
 mod watch;
 
 pub use daemons::{Connection, Daemons, DaemonsError};
-pub use locate::{Asked, Needed, locate};
+pub use locate::{Asked, Needed, locate, locate_if_any};
 pub use located::{LocateError, Located, Looked};
 pub use publish::{Destinations, PublishError, Publisher};
 pub use registries::{Registries, RegistriesError};

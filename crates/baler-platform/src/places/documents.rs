@@ -1,8 +1,8 @@
 //! A registry as the place of documents: manifests and configs that are known by their digest are not fetched again.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write as _};
 
-use baler_image::{Descriptor, Found, ImageName, Place, Repository, Source, SourceError};
+use baler_image::{Descriptor, Found, ImageName, Place, Repository, Sink as _, Source, SourceError};
 use baler_registry::RegistrySource;
 use baler_store::Store;
 
@@ -13,6 +13,23 @@ pub(super) struct Documents<'a> {
     pub(super) registry: &'a RegistrySource,
     pub(super) store: &'a Store,
     pub(super) memo: &'a Memo,
+}
+
+impl Documents<'_> {
+    /// The document as an earlier command kept it. It is verified as any other; one that is damaged is fetched.
+    fn in_store(&self, descriptor: &Descriptor) -> Option<Vec<u8>> {
+        // Asked first, so that it stays until this command ends.
+        let is_there = self.store.has_blob(&descriptor.digest).unwrap_or(false);
+        is_there.then(|| self.store.document(descriptor).ok()).flatten()
+    }
+
+    /// Keeps a document for later commands, until garbage is collected that nobody uses. Without it, it is fetched again.
+    fn keep(&self, descriptor: &Descriptor, bytes: &[u8]) {
+        let Ok(mut writer) = self.store.begin_blob() else { return };
+        if writer.write_all(bytes).is_ok() {
+            let _ = writer.commit(&descriptor.digest, bytes.len() as u64);
+        }
+    }
 }
 
 impl Source for Documents<'_> {
@@ -35,13 +52,13 @@ impl Source for Documents<'_> {
 
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
         let known = self.memo.document(&descriptor.digest).map(|bytes| bytes.to_vec());
-        // A document of the store is verified as any other; one that is damaged there is fetched.
         let known = known.filter(|bytes| bytes.len() as u64 == descriptor.size);
-        if let Some(bytes) = known.or_else(|| self.store.document(descriptor).ok()) {
+        if let Some(bytes) = known.or_else(|| self.in_store(descriptor)) {
             return Ok(bytes);
         }
         let bytes = self.registry.document(descriptor)?;
         self.memo.keep_document(&descriptor.digest, &bytes);
+        self.keep(descriptor, &bytes);
         Ok(bytes)
     }
 

@@ -13,6 +13,7 @@ use super::located::{Blobs, LocateError, Located, Looked};
 use super::memo::Key;
 use super::pull::pull;
 use super::search::{Search, Where};
+use super::tag::warn_of_tag;
 use crate::context::Context;
 use crate::output::{Level, chain};
 
@@ -230,6 +231,7 @@ impl Looking<'_> {
                 let registry = places.registries.source(self.reference)?;
                 let documents = Documents { registry: &registry, store: self.context.store, memo: &places.memo };
                 let image = places.resolve(name, wanted, &documents)?;
+                warn_of_tag(self.context, name, self.reference, &registry);
                 Located { image, blobs: Blobs::Registry(Arc::new(registry)) }
             }
         };

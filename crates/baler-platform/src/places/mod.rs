@@ -25,6 +25,7 @@ mod publish;
 mod pull;
 mod registries;
 mod search;
+mod tag;
 mod watch;
 
 pub use daemons::{Connection, Daemons, DaemonsError};

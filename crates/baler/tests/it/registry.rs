@@ -265,3 +265,50 @@ fn platforms_are_the_builders() {
     assert!(failed.stderr.contains(&format!("no image for linux/arm64 in {builder}")), "{}", failed.stderr);
     assert!(failed.stderr.contains("it is for: linux/amd64"), "{}", failed.stderr);
 }
+
+#[test]
+fn what_is_recorded_of_a_run_image_behind_an_index() {
+    let Some(registry) = Registry::start() else { return };
+    let Some(place) = place(User::Caller, &registry) else { return };
+    let index = registry.push_index("test-run", "latest");
+    let manifest = registry.image("test-run:latest").digest().clone();
+    let (builder, app) = (registry.name("builder"), registry.name("app"));
+    let publish = |run_image: &str| {
+        let arguments = [
+            "-v",
+            "build",
+            &app,
+            "--path",
+            "app",
+            "--builder",
+            &builder,
+            "--publish",
+            "--pull-policy",
+            "always",
+            "--run-image",
+            run_image,
+        ];
+        registry.watch(|| place.run(&arguments))
+    };
+    for run_image in [registry.name("test-run:index"), registry.name(&format!("test-run@{index}"))] {
+        let (built, _) = publish(&run_image);
+        let text = format!("{manifest} for linux/amd64, chosen from index {index}");
+        let said = built.success().stdout;
+        assert!(said.contains(&text), "{said}");
+        let label = registry.image("app").config().label("io.buildpacks.lifecycle.metadata").unwrap().to_owned();
+        let label: serde_json::Value = serde_json::from_str(&label).unwrap();
+        // Not the index, which may go: the manifest that the image stands on.
+        assert_eq!(label["runImage"]["reference"], registry.name(&format!("test-run@{manifest}")));
+        assert_eq!(label["runImage"]["image"], registry.name("test-run"));
+    }
+    let (_, requests) = publish(&registry.name("test-run:index"));
+    assert!(requests.len() <= 8, "{requests:?}");
+
+    // A tag beside a digest decides nothing.
+    let (built, _) = publish(&registry.name(&format!("test-run:latest@{index}")));
+    let warning = format!("the tag 'latest' is {manifest} now; the digest decides");
+    let said = built.success().stdout;
+    assert!(said.contains(&warning), "{said}");
+    let (built, _) = publish(&registry.name(&format!("test-run:latest@{manifest}")));
+    assert!(!built.success().stdout.contains("the digest decides"));
+}

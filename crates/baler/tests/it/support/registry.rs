@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baler_image::{Platform, Wanted, resolve};
-use baler_registry::{Client, RegistrySink, Settings};
+use baler_image::{Descriptor, Digest, Platform, ResolvedImage, Sink as _, Wanted, media_type, resolve};
+use baler_registry::{Client, RegistrySink, RegistrySource, Settings};
 use baler_store::{Layout, copy_image};
 
 /// The registry; it ends with its value.
@@ -68,6 +68,28 @@ impl Registry {
         let client = Arc::new(Client::new(Settings::default()).unwrap());
         let sink = RegistrySink::new(client, target.reference().unwrap().into());
         copy_image(&image, &layout, &sink, &target, &|_| {}).unwrap();
+    }
+
+    /// The image that `repository` stands for here.
+    pub fn image(&self, repository: &str) -> ResolvedImage {
+        let name: baler_image::ImageName = self.name(repository).parse().unwrap();
+        let client = Arc::new(Client::new(Settings::default()).unwrap());
+        let source = RegistrySource::new(client, name.reference().unwrap().into());
+        resolve(&name, &Wanted::Preferably(Platform::host()), &source).unwrap()
+    }
+
+    /// Gives the image `repository:tag` an index of its own, under the tag `index`. Returns the index's digest.
+    pub fn push_index(&self, repository: &str, tag: &str) -> Digest {
+        let entry = self.image(&format!("{repository}:{tag}")).descriptor();
+        let foreign = Descriptor { platform: Some(Platform::new("linux", "s390x")), ..entry.clone() };
+        let index =
+            serde_json::json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [foreign, entry]});
+        let bytes = serde_json::to_vec(&index).unwrap();
+        let descriptor = Descriptor::of(media_type::OCI_INDEX, &bytes);
+        let name: baler_image::ImageName = self.name(&format!("{repository}:index")).parse().unwrap();
+        let client = Arc::new(Client::new(Settings::default()).unwrap());
+        RegistrySink::new(client, name.reference().unwrap().into()).put_document(&name, &descriptor, &bytes).unwrap();
+        descriptor.digest
     }
 
     /// The requests so far.

@@ -43,11 +43,9 @@ pub enum ResolveError {
     NotFound { name: ImageName, place: Place },
     #[error("no image for {wanted} in {name}")]
     NoPlatform { name: ImageName, wanted: Platform, has: Vec<Platform>, index_digest: Option<Digest> },
-    /// `kind` is what it is instead: a chart, a signature, a package of other things.
-    #[error("{name}: {digest} is {}", kind.as_ref().map_or("neither an image manifest nor an index".to_owned(), |kind| format!("no image, but an artefact of the type {kind}")))]
-    NotAnImage { name: ImageName, digest: Digest, kind: Option<String> },
-    #[error("{name}: {digest} is a manifest of schema 1, from before images had a config")]
-    Schema1 { name: ImageName, digest: Digest },
+    /// An artefact, or something else that is no image; its type, where it says one.
+    #[error("{name}: {digest} is neither an image manifest nor an index{}", type_of(media_type))]
+    NotAnImage { name: ImageName, digest: Digest, media_type: String },
     #[error("{name}: could not read document {digest}")]
     Malformed { name: ImageName, digest: Digest, source: serde_json::Error },
     #[error("{name}: index {digest} nests more than {MAXIMUM_DEPTH} levels")]
@@ -90,6 +88,11 @@ pub fn resolve_and_tell(
     }
 }
 
+/// ` but …`, or nothing where the type is not known.
+fn type_of(media_type: &str) -> String {
+    if media_type.is_empty() { String::new() } else { format!(" but {media_type}") }
+}
+
 enum Kind {
     Manifest(Manifest),
     Index(Index),
@@ -125,6 +128,11 @@ struct Resolution<'a> {
 }
 
 impl Resolution<'_> {
+    fn not_an_image(&self, digest: &Digest, media_type: &str) -> ResolveError {
+        let (name, digest) = (self.name.clone(), digest.clone());
+        ResolveError::NotAnImage { name, digest, media_type: media_type.to_owned() }
+    }
+
     fn failed(&self, source: SourceError) -> ResolveError {
         ResolveError::Source { name: self.name.clone(), source }
     }
@@ -140,10 +148,7 @@ impl Resolution<'_> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Probe {
-            schema_version: Option<serde_json::Value>,
             media_type: Option<String>,
-            artifact_type: Option<String>,
-            fs_layers: Option<serde::de::IgnoredAny>,
             manifests: Option<serde::de::IgnoredAny>,
             config: Option<serde::de::IgnoredAny>,
             layers: Option<serde::de::IgnoredAny>,
@@ -158,17 +163,8 @@ impl Resolution<'_> {
         match (is_index, by_shape) {
             (true, (true, _)) => Ok(Kind::Index(self.parse(&found.bytes, &found.digest)?)),
             (false, (_, true)) => Ok(Kind::Manifest(self.parse(&found.bytes, &found.digest)?)),
-            _ if probe.fs_layers.is_some() && probe.schema_version == Some(1.into()) => {
-                Err(ResolveError::Schema1 { name: self.name.clone(), digest: found.digest.clone() })
-            }
-            _ => Err(self.not_an_image(&found.digest, probe.artifact_type.or(probe.media_type))),
+            _ => Err(self.not_an_image(&found.digest, probe.media_type.as_deref().unwrap_or(&found.media_type))),
         }
-    }
-
-    fn not_an_image(&self, digest: &Digest, kind: Option<String>) -> ResolveError {
-        // The type of a document that belies its shape says nothing.
-        let kind = kind.filter(|kind| !media_type::is_index(kind) && !media_type::is_manifest(kind));
-        ResolveError::NotAnImage { name: self.name.clone(), digest: digest.clone(), kind }
     }
 
     fn read(&self, descriptor: &Descriptor) -> Result<Found, ResolveError> {
@@ -194,7 +190,7 @@ impl Resolution<'_> {
                         self.collect(&nested, &found.digest, depth + 1, into)?;
                     }
                     Ok(Kind::Manifest(_)) if is_untyped => into.push(self.candidate(digest, descriptor)),
-                    Ok(Kind::Manifest(_)) | Err(ResolveError::NotAnImage { .. } | ResolveError::Schema1 { .. }) => {
+                    Ok(Kind::Manifest(_)) | Err(ResolveError::NotAnImage { .. }) => {
                         self.tell_entry(digest, descriptor, Verdict::NoImage);
                     }
                     Err(error) => return Err(error),
@@ -285,7 +281,7 @@ impl Resolution<'_> {
         let found = self.read(&child.descriptor)?;
         match self.classify(&found)? {
             Kind::Manifest(manifest) => self.image(found, manifest, child.platform.clone(), Some(index_digest.clone())),
-            Kind::Index(_) => Err(self.not_an_image(&found.digest, None)),
+            Kind::Index(_) => Err(self.not_an_image(&found.digest, &found.media_type)),
         }
     }
 
@@ -304,15 +300,12 @@ impl Resolution<'_> {
         index_digest: Option<Digest>,
     ) -> Result<ResolvedImage, ResolveError> {
         let raw = self.read(&manifest.config)?.bytes;
-        let config: Result<ImageConfig, _> = self.parse(&raw, &manifest.config.digest);
-        let is_image = |config: &ImageConfig| config.rootfs.diff_ids.len() == manifest.layers.len();
-        // Other things than images have manifests too; what is like an image in all else is taken for one.
-        if !media_type::is_config(&manifest.config.media_type) && !config.as_ref().is_ok_and(is_image) {
-            let artifact_type = manifest.extra.get("artifactType").and_then(|kind| kind.as_str());
-            let kind = artifact_type.unwrap_or(&manifest.config.media_type).to_owned();
-            return Err(self.not_an_image(&found.digest, Some(kind)));
-        }
-        let config = config?;
+        let config: ImageConfig = match self.parse(&raw, &manifest.config.digest) {
+            Err(_) if !media_type::is_config(&manifest.config.media_type) => {
+                return Err(self.not_an_image(&found.digest, &manifest.config.media_type));
+            }
+            config => config?,
+        };
         (self.tell)(ResolveStep::Config { digest: manifest.config.digest.clone(), platform: config.platform() });
         // The config decides; configs leave out the variant more often than indexes do.
         let stated = match (config.platform(), listed) {

@@ -18,7 +18,7 @@ pub(crate) use images::{
     SbomDownloadArguments, TagArguments,
 };
 pub(crate) use modules::*;
-pub(crate) use registry::{DevArguments, DevRegistryArguments, LoginArguments, LogoutArguments};
+pub(crate) use registry::{DevArguments, DevRegistryArguments};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -119,10 +119,6 @@ pub(crate) enum CommandArguments {
     Sbom(SbomArguments),
     /// Write an image as an archive that Docker and Podman load
     Save(SaveArguments),
-    /// Log in to a registry
-    Login(LoginArguments),
-    /// Forget the credentials for a registry
-    Logout(LogoutArguments),
     /// Tools for authors of buildpacks
     #[command(subcommand)]
     Dev(DevArguments),

@@ -1,7 +1,5 @@
 //! What errors mean to the person at the terminal: exit codes, details, hints. Decided by type, never by text.
 
-mod registry;
-
 use baler_daemon::DaemonError;
 use baler_image::{Place, ResolveError};
 use baler_lifecycle::export::ExportError;
@@ -56,7 +54,6 @@ pub(crate) fn details(error: &anyhow::Error) -> Vec<String> {
     if let Some(RunError::NoProcess { has, .. }) = find(error) {
         details.push(format!("it has: {}", has.join(", ")));
     }
-    details.extend(registry::details(error));
     details
 }
 
@@ -97,7 +94,6 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(RemoveError::NotFound(_)) = find(error) {
         hints.push("`baler images` lists what is there".to_owned());
     }
-    hints.extend(registry::hints(error));
     hints.extend(find(error).and_then(store_hint));
     if let Some(full) = find::<DiskFull>(error) {
         let holder = full.path.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(&full.path);
@@ -166,6 +162,7 @@ fn lifecycle_hint(code: i32) -> Option<&'static str> {
         21 => Some("a buildpack failed while it looked at the application: its output is above"),
         51 => Some("a buildpack failed: its output is above"),
         91 => Some("an extension failed: its output is above"),
+        92 => Some("what an extension generated cannot be used: the reason is above"),
         12 => Some("a buildpack is for a Buildpack API that this lifecycle does not have"),
         _ => None,
     }

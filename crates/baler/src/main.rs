@@ -35,10 +35,8 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
-    // One console for as long as the program runs: threads of the registry client tell it what they do.
-    let console: &'static Console = Box::leak(Box::new(Console::new(&arguments.global)));
-    registries::tell(console);
-    match commands::run(arguments, console) {
+    let console = Console::new(&arguments.global);
+    match commands::run(arguments, &console) {
         Ok(code) => code,
         Err(error) => {
             console.error(&report::text(&error));

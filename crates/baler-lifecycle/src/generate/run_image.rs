@@ -67,4 +67,37 @@ mod tests {
             assert_eq!(choice(files), expected, "{files:?}");
         }
     }
+
+    /// The Dockerfiles applied one after the other, as the specification tells it.
+    fn model(run_dockerfiles: &[&str]) -> Choice {
+        let (mut new_base, mut extends, mut ignored) = (None, false, Vec::new());
+        for (at, text) in run_dockerfiles.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
+            let has_run = text.contains("RUN");
+            match text.lines().next().and_then(|line| line.strip_prefix("FROM ")) {
+                Some("${base_image}") => extends |= has_run,
+                Some(name) => {
+                    new_base = Some(name.to_owned());
+                    extends = has_run;
+                    ignored = (0..at).filter(|before| !run_dockerfiles[*before].is_empty()).rev().collect();
+                }
+                None => unreachable!("all begin with FROM"),
+            }
+        }
+        Choice { new_base, extends, ignored }
+    }
+
+    #[test]
+    fn going_back_is_the_same_as_going_on() {
+        let kinds = ["", "FROM ${base_image}", "FROM ${base_image}\nRUN x", "FROM a", "FROM b\nRUN x"];
+        for length in 0..=5u32 {
+            for mut number in 0..kinds.len().pow(length) {
+                let mut files = Vec::new();
+                for _ in 0..length {
+                    files.push(kinds[number % kinds.len()]);
+                    number /= kinds.len();
+                }
+                assert_eq!(choice(&files), model(&files), "{files:?}");
+            }
+        }
+    }
 }

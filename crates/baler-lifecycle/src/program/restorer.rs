@@ -154,14 +154,15 @@ fn find_run_image(
     Ok(())
 }
 
-/// A run image that the builder offers must be there. What others have chosen is found when it is used.
+/// A run image that run.toml offers must be there, under the digest that the analyzer has found. One that an extension has
+/// chosen is looked for when it is needed.
 fn check_run_image(
     context: &Context<'_>,
     places: &Places,
     RunImageAnalysis { reference, image, .. }: &RunImageAnalysis,
 ) -> Result<(), Failure> {
     let (run, _) = run_images::files(context)?;
-    if reference.is_empty() || !offers_run_image(&run, image) {
+    if reference.is_empty() || !places.is_one_registry() || !offers_run_image(&run, image) {
         return Ok(());
     }
     let inaccessible =

@@ -87,9 +87,11 @@ pub(crate) fn choose(
     if !extensions.is_empty() {
         found.order_extensions = Some(vec![Group { group: extensions }]);
     }
-    // Both orders are in one file.
-    if found.order_extensions.is_some() && found.order.is_none() {
-        found.order = Some(resolve(ModuleKind::Buildpack, &builder.order, &found.added)?);
+    // Both orders are in one file: what stays as the builder has it is written too.
+    match (&found.order, &found.order_extensions) {
+        (Some(_), None) => found.order_extensions = Some(builder.order_extensions.clone()),
+        (None, Some(_)) => found.order = Some(resolve(ModuleKind::Buildpack, &builder.order, &found.added)?),
+        (Some(_), Some(_)) | (None, None) => {}
     }
     Ok(found)
 }

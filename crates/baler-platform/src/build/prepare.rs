@@ -22,7 +22,7 @@ use crate::certificates::{self, CertificateSource};
 use crate::context::Context;
 use crate::modules;
 use crate::output::Level;
-use crate::places::{Asked, Located, Needed, Search, locate_if_any};
+use crate::places::{Asked, Located, Needed, Search, locate};
 use crate::volumes::Volume;
 
 /// What the phases of one build share.
@@ -128,6 +128,9 @@ fn find_previous(
     // What is replaced is where the new image goes.
     let search = if request.publishes() { Search::Registry } else { Search::STORE };
     let needed = Needed::Documents;
-    let asked = Asked { role: "previous image", name, wanted: &wanted, search, needed };
-    locate_if_any(context, &asked).map_err(|source| BuildError::PreviousImage { name: name.clone(), source })
+    match locate(context, &Asked { role: "previous image", name, wanted: &wanted, search, needed }) {
+        Ok(located) => Ok(Some(located)),
+        Err(source) if source.is_absent() || source.is_other_platform() => Ok(None),
+        Err(source) => Err(BuildError::PreviousImage { name: name.clone(), source }),
+    }
 }

@@ -73,7 +73,9 @@ pub(super) fn builder(context: &Context<'_>) -> Result<BuilderImage, InPlaceErro
         ..BuilderLabel::default()
     };
     let user = (id(context, IDS[0])?, id(context, IDS[1])?);
-    Ok(BuilderImage { user, metadata, order: order.order, buildpacks: buildpacks(Path::new(BUILDPACKS))? })
+    let OrderFile { order, order_extensions } = order;
+    let buildpacks = buildpacks(Path::new(BUILDPACKS))?;
+    Ok(BuilderImage { user, metadata, order, order_extensions, buildpacks })
 }
 
 /// The build user: root gives it what is made for it; anyone else is it, whatever the id.

@@ -1,0 +1,1 @@
+FROM {registry}/run@<digest:run/index/linux/amd64>

@@ -1,0 +1,330 @@
+//! Extensions that switch the run image.
+
+use std::path::Path;
+
+use baler_image::{Descriptor, Platform, Source as _, Wanted, media_type, resolve};
+use baler_store::Layout;
+use baler_test_registry::{Auth, Fault, Image, Options, Rule, TestRegistry, User as Login, index};
+use serde_json::{Value, json};
+
+use crate::support::{Base, Outcome, Place, User, application, buildpack, users, write};
+
+/// The base image of the tests, with a variable that says which one it is, for a platform.
+fn run_image(which: &str, platform: &str) -> Image {
+    let base = Base::get().unwrap();
+    let layout = Layout::open(base.path()).unwrap();
+    let name = layout.image_name(Some("test-run"));
+    let image = resolve(&name, &Wanted::Preferably(Platform::host()), &layout).unwrap();
+    let mut config: Value = serde_json::from_slice(image.raw_config()).unwrap();
+    config["architecture"] = json!(platform.strip_prefix("linux/").unwrap());
+    config["config"]["Env"].as_array_mut().unwrap().push(json!(format!("RUN_IMAGE={which}")));
+    let layers = image.layers().iter().map(|layer| {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut layout.blob(&layer.descriptor).unwrap(), &mut bytes).unwrap();
+        (layer.descriptor.clone(), bytes)
+    });
+    Image::of(media_type::OCI_CONFIG, config.to_string().into_bytes(), layers.collect())
+}
+
+/// Writes the extension `test/NAME` of version 1 with this `bin/generate`, whose output directory is `$CNB_OUTPUT_DIR`.
+fn extension(place: &Place, name: &str, generate: &str) {
+    let directory = place.path().join(name);
+    let descriptor = format!("api = \"0.12\"\n[extension]\nid = \"test/{name}\"\nversion = \"1\"\n");
+    write(&directory.join("extension.toml"), &descriptor);
+    let path = directory.join("bin/generate");
+    write(&path, &format!("#!/bin/sh\nset -eu\n{generate}\n"));
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+/// A place with a builder `builder` that has the extensions `names`, all in one group. The extension `switch` takes its
+/// run.Dockerfile from the application.
+fn place(user: User, names: &[&str]) -> Option<Place> {
+    let place = Place::with_builder(user, &["small"])?;
+    buildpack(
+        &place,
+        "small",
+        "exit 0",
+        "echo \"target: $CNB_TARGET_ARCH $CNB_TARGET_DISTRO_NAME\"\nprintf '[[processes]]\\ntype = \"web\"\\ncommand = [\"sh\", \"-c\", \"echo this is $RUN_IMAGE\"]\\ndefault = true\\n' >$CNB_LAYERS_DIR/launch.toml",
+    );
+    for name in names {
+        extension(&place, name, "cp *.Dockerfile \"$CNB_OUTPUT_DIR\"");
+    }
+    application(&place, &[("file", "text")]);
+    let config = std::fs::read_to_string(place.path().join("builder.toml")).unwrap();
+    let source = |name: &&str| format!("[[extensions]]\nuri = \"{name}\"\n");
+    let element = |name: &&str| format!("[[order-extensions.group]]\nid = \"test/{name}\"\n");
+    let sources = names.iter().map(source).collect::<Vec<_>>().concat();
+    let group = names.iter().map(element).collect::<Vec<_>>().concat();
+    write(&place.path().join("builder.toml"), &format!("{config}{sources}[[order-extensions]]\n{group}"));
+    place.create_builder();
+    Some(place)
+}
+
+fn switch_to(place: &Place, image: &str) {
+    application(place, &[("run.Dockerfile", &format!("FROM {image}\n"))]);
+}
+
+/// A label of an image of the store or of a layout.
+fn label(place: &Place, image: &str, name: &str) -> Value {
+    let inspected = place.run(&["inspect", image, "-o", "json"]).success();
+    let value: Value = serde_json::from_str(&inspected.stdout).unwrap();
+    let label = &value["labels"][name];
+    if let Some(text) = label.as_str() { serde_json::from_str(text).unwrap() } else { label.clone() }
+}
+
+/// The bug that this project was made for (issue 2128 of buildpacks/pack): "get run image top layer SHA: image has no
+/// layers", when an extension switches to a run image whose tag is an index, and the image is not there yet.
+#[test]
+fn issue_2128_an_extension_switches_to_an_index_that_nobody_has_pulled() {
+    for user in users() {
+        let Some(place) = place(user, &["switch"]) else { return };
+        let registry = TestRegistry::start(Options::default()).unwrap();
+        let (amd64, arm64) = (run_image("amd64", "linux/amd64"), run_image("arm64", "linux/arm64"));
+        let attestation = Image::new("unknown/unknown", vec![b"attestation".to_vec()]);
+        let entries = [("unknown/unknown", &attestation), ("linux/arm64", &arm64), ("linux/amd64", &amd64)];
+        let index = registry.push_index("team/run", "jammy", &entries).unwrap();
+        let name = format!("{}/team/run:jammy", registry.address());
+        switch_to(&place, &name);
+        registry.clear_log();
+
+        let built = place.build(&[]).success();
+        let said = format!("{}{}", built.stdout, built.stderr);
+        assert!(said.contains(&format!("new runtime base image '{name}' not found in run metadata")), "{said}");
+        assert!(said.contains("target: amd64 test"), "the build phase knows what it is for: {said}");
+        // The chain of documents once, each layer once.
+        let mut lines: Vec<String> =
+            registry.lines().into_iter().filter(|line| line.starts_with("GET /v2/team")).collect();
+        lines.sort();
+        let chain =
+            ["jammy".to_owned(), amd64.digest().to_string()].map(|name| format!("GET /v2/team/run/manifests/{name}"));
+        assert_eq!(lines.iter().filter(|line| line.contains("/manifests/")).count(), 2, "{lines:#?}");
+        assert!(chain.iter().all(|line| lines.contains(line)), "{lines:#?}");
+        let count = lines.len();
+        lines.dedup();
+        assert_eq!(lines.len(), count, "{lines:#?}");
+        assert_recorded(&place, "app", &name, &amd64, &registry);
+        assert!(!label(&place, "app", "io.buildpacks.lifecycle.metadata").to_string().contains(&index.to_string()));
+        let ran = place.run(&["run", "app"]).success();
+        assert_eq!(ran.stdout, "this is amd64\n");
+
+        // A second time, and to a layout: the same image.
+        place.build(&["--clear-cache"]).success();
+        assert_recorded(&place, "app", &name, &amd64, &registry);
+        let layout = ["build", "oci:layout:app", "--builder", "builder", "--path", "app"];
+        place.run(&layout).success();
+        assert_recorded(&place, "oci:layout:app", &name, &amd64, &registry);
+
+        // To the registry: its layers are there already, so none of them goes forth and back.
+        let published = format!("{}/team/app:1", registry.address());
+        registry.clear_log();
+        let arguments = ["build", &published, "--builder", "builder", "--path", "app", "--publish"];
+        place.run(&arguments).success();
+        let lines = registry.lines();
+        assert!(
+            !lines.iter().any(|line| line.starts_with("GET /v2/team/run/blobs/") && !is_config(line, &amd64)),
+            "{lines:#?}"
+        );
+        assert_eq!(recorded_in(&registry, "team/app", "1"), metadata(&place, "app"));
+    }
+}
+
+fn is_config(line: &str, image: &Image) -> bool {
+    line.ends_with(&image.config.0.digest.to_string())
+}
+
+fn metadata(place: &Place, image: &str) -> Value {
+    label(place, image, "io.buildpacks.lifecycle.metadata")["runImage"].clone()
+}
+
+/// What the label of an image in a registry says of the run image.
+fn recorded_in(registry: &TestRegistry, repository: &str, tag: &str) -> Value {
+    let manifest: Value = serde_json::from_slice(&registry.manifest(repository, tag).unwrap()).unwrap();
+    let digest = manifest["config"]["digest"].as_str().unwrap().parse().unwrap();
+    let config: Value = serde_json::from_slice(&registry.blob(repository, &digest).unwrap()).unwrap();
+    let label = config["config"]["Labels"]["io.buildpacks.lifecycle.metadata"].as_str().unwrap();
+    serde_json::from_str::<Value>(label).unwrap()["runImage"].clone()
+}
+
+/// What rebase and people look for: the repository with the digest of the manifest, the name as the extension wrote it.
+#[track_caller]
+fn assert_recorded(place: &Place, image: &str, name: &str, expected: &Image, registry: &TestRegistry) {
+    let recorded = metadata(place, image);
+    let reference = format!("{}/team/run@{}", registry.address(), expected.digest());
+    let config: Value = serde_json::from_slice(&expected.config.1).unwrap();
+    let top = config["rootfs"]["diff_ids"].as_array().unwrap().last().unwrap();
+    assert_eq!(recorded["reference"], reference.as_str(), "{recorded}");
+    assert_eq!(recorded["image"], name, "{recorded}");
+    assert_eq!(recorded["topLayer"], *top, "{recorded}");
+}
+
+fn docker_list(entries: &[(&str, &Image)]) -> Vec<u8> {
+    let text = String::from_utf8(index(entries)).unwrap();
+    text.replace(media_type::OCI_INDEX, media_type::DOCKER_INDEX).into_bytes()
+}
+
+/// The relatives of issue 2128: every form in which an extension can name an image, and every way in which it can fail,
+/// each told apart.
+#[test]
+fn every_form_of_a_new_run_image_has_its_image_or_its_own_error() {
+    let Some(place) = place(User::Caller, &["switch"]) else { return };
+    let registry = TestRegistry::start(Options::default()).unwrap();
+    let (amd64, arm64) = (run_image("amd64", "linux/amd64"), run_image("arm64", "linux/arm64"));
+    let both = [("linux/arm64", &arm64), ("linux/amd64", &amd64)];
+    let other = [("linux/arm64", &arm64)];
+    let put = |tag: &str, kind: &str, bytes: &[u8]| registry.put_manifest("team/run", Some(tag), kind, bytes).unwrap();
+    let by_index = registry.push_index("team/run", "index", &both).unwrap();
+    put("list", media_type::DOCKER_INDEX, &docker_list(&both));
+    let inner = Descriptor::of(media_type::OCI_INDEX, &index(&both));
+    let nested = json!({"schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [inner]}).to_string();
+    put("nested", media_type::OCI_INDEX, nested.as_bytes());
+    registry.push_image("team/run", Some("single"), &amd64).unwrap();
+    registry.push_image("team/run", Some("single-other"), &arm64).unwrap();
+    registry.push_index("team/run", "index-other", &other).unwrap();
+    let artifact = Image::of("application/vnd.example.thing", b"{}".to_vec(), Vec::new());
+    registry.push_image("team/run", Some("artifact"), &artifact).unwrap();
+    registry.push_image("team/run", Some("truncated"), &amd64).unwrap();
+    registry.rule(Rule::new("GET", "/v2/team/run/manifests/truncated", Fault::TruncateSilently(40)).always());
+    let login = Auth::Basic(vec![Login::new("somebody", "password")]);
+    let closed = TestRegistry::start(Options { auth: login, ..Options::default() }).unwrap();
+    closed.push_index("team/run", "index", &both).unwrap();
+    let open = format!("{}/team/run", registry.address());
+    let behind_login = format!("{}/team/run:index", closed.address());
+
+    for (form, name) in [
+        ("index", format!("{open}:index")),
+        ("Docker's list", format!("{open}:list")),
+        ("nested index", format!("{open}:nested")),
+        ("one image", format!("{open}:single")),
+        ("digest of the index", format!("{open}@{by_index}")),
+        ("digest of the manifest", format!("{open}@{}", amd64.digest())),
+        ("tag and digest", format!("{open}:index@{by_index}")),
+    ] {
+        switch_to(&place, &name);
+        place.build(&[]).success();
+        println!("{form}");
+        assert_recorded(&place, "app", &name, &amd64, &registry);
+    }
+
+    let mut seen = std::collections::BTreeSet::new();
+    for (form, name, expected) in [
+        ("index for others", format!("{open}:index-other"), "no image for linux/amd64"),
+        ("one image for others", format!("{open}:single-other"), "no image for linux/amd64"),
+        ("absent tag", format!("{open}:absent"), "does not exist in the local store or"),
+        ("absent digest", format!("{open}@sha256:{}", "1".repeat(64)), "does not exist in the local store or"),
+        ("no image", format!("{open}:artifact"), "application/vnd.example.thing"),
+        ("half a document", format!("{open}:truncated"), "is damaged"),
+        ("nobody logged in", behind_login.clone(), "refused to be read"),
+        ("nobody there", "127.0.0.1:1/team/run:1".to_owned(), "127.0.0.1:1"),
+        ("no name", "Team/Run:@".to_owned(), "which is no name of an image"),
+    ] {
+        switch_to(&place, &name);
+        let failed = place.build(&[]).failure(1);
+        println!("== {form}\n{}", failed.stderr);
+        let error = &failed.stderr[failed.stderr.find("ERROR: ").unwrap()..];
+        assert!(error.contains(expected) && error.contains("extension test/switch@1"), "{form}: {error}");
+        assert!(error.contains(&name), "{form}: {error}");
+        assert!(!error.contains("no layers"), "{form}: {error}");
+        seen.insert(error.replace(&name, ""));
+    }
+    assert_eq!(seen.len(), 8, "each fault has words of its own, but for the two that are absent: {seen:#?}");
+    // With credentials, which the sandbox does not see.
+    let auths = json!({"auths": {closed.address(): {"auth": "c29tZWJvZHk6cGFzc3dvcmQ="}}});
+    write(&place.path().join(".docker/config.json"), &auths.to_string());
+    switch_to(&place, &behind_login);
+    place.build(&[]).success();
+    assert_recorded(&place, "app", &behind_login, &amd64, &closed);
+    switch_to(&place, &format!("{open}:index"));
+    let never = place.build(&["--pull-policy", "never"]).failure(1);
+    assert!(never.stderr.contains("does not exist in the local store\n"), "{}", never.stderr);
+}
+
+#[test]
+fn the_last_extension_that_switches_wins_and_instructions_are_refused_with_their_line() {
+    let Some(place) = place(User::Caller, &["first", "second"]) else { return };
+    let registry = TestRegistry::start(Options::default()).unwrap();
+    for tag in ["first", "second"] {
+        registry.push_image("team/run", Some(tag), &run_image(tag, "linux/amd64")).unwrap();
+    }
+    let name = |tag: &str| format!("{}/team/run:{tag}", registry.address());
+    let write_dockerfiles = |first: &str, second: &str| {
+        for (extension, text) in [("first", first), ("second", second)] {
+            application(&place, &[(&format!("{extension}.run"), text)]);
+            self::extension(
+                &place,
+                extension,
+                &format!(
+                    "[ ! -s {extension}.run ] || cp {extension}.run \"$CNB_OUTPUT_DIR/run.Dockerfile\"\n[ ! -f {extension}.build ] || cp {extension}.build \"$CNB_OUTPUT_DIR/build.Dockerfile\""
+                ),
+            );
+        }
+        place.create_builder();
+    };
+    let from = |tag: &str| format!("FROM {}\n", name(tag));
+    let ran = |built: Outcome| {
+        built.success();
+        metadata(&place, "app")["image"].as_str().unwrap().to_owned()
+    };
+    write_dockerfiles(&from("first"), &from("second"));
+    assert_eq!(ran(place.build(&[])), name("second"));
+    write_dockerfiles(&from("first"), "");
+    assert_eq!(ran(place.build(&[])), name("first"));
+    write_dockerfiles("ARG base_image\nFROM ${base_image}\nRUN no effect\n", &from("second"));
+    assert_eq!(ran(place.build(&[])), name("second"));
+
+    write_dockerfiles(&from("first"), "ARG base_image\nFROM ${base_image}\n\nRUN something\n");
+    let failed = place.build(&[]).failure(102);
+    let expected = "extension test/second@1 has RUN in line 4 of its run.Dockerfile";
+    assert!(failed.stderr.contains(expected), "{}", failed.stderr);
+    write_dockerfiles("", "");
+    application(&place, &[("first.build", "ARG base_image\nFROM ${base_image}\nENV A=b\n")]);
+    let failed = place.build(&[]).failure(102);
+    let expected = "extension test/first@1 has ENV in line 3 of its build.Dockerfile";
+    assert!(failed.stderr.contains(expected), "{}", failed.stderr);
+}
+
+#[test]
+fn extensions_come_by_flag_and_stay_with_other_buildpacks() {
+    let Some(place) = place(User::Caller, &["switch"]) else { return };
+    let registry = TestRegistry::start(Options::default()).unwrap();
+    registry.push_image("team/run", Some("new"), &run_image("new", "linux/amd64")).unwrap();
+    let name = format!("{}/team/run:new", registry.address());
+    switch_to(&place, &name);
+    let image = || metadata(&place, "app")["image"].clone();
+    // The builder's extensions, with another order of buildpacks.
+    place.build(&["--buildpack", "test/small"]).success();
+    assert_eq!(image(), name.as_str());
+    let extensions = label(&place, "app", "io.buildpacks.build.metadata")["extensions"].clone();
+    assert_eq!(extensions, json!([{"id": "test/switch", "version": "1"}]));
+    // Others in place of them.
+    extension(&place, "idle", "echo idle");
+    let built = place.build(&["--extension", "idle"]).success();
+    assert!(built.stdout.contains("idle"), "{}", built.stdout);
+    assert_eq!(image(), "test-run");
+    // The same image as before is no switch.
+    switch_to(&place, "test-run");
+    let built = place.build(&[]).success();
+    assert!(!built.stdout.contains("Switching to run image"), "{}", built.stdout);
+    assert_eq!(image(), "test-run");
+    assert!(Path::new(&place.path().join("app/run.Dockerfile")).exists());
+}
+
+#[test]
+fn an_extension_cannot_name_files_of_this_machine() {
+    let Some(place) = place(User::Caller, &["switch"]) else { return };
+    let base = Base::get().unwrap();
+    for name in [format!("oci:{}:test-run", base.path().display()), "/etc/passwd".to_owned()] {
+        switch_to(&place, &name);
+        let failed = place.build(&[]).failure(1);
+        assert!(failed.stderr.contains("is no name of an image"), "{}", failed.stderr);
+    }
+    // What generate leaves instead of the files that Baler reads is not followed.
+    for script in [
+        "rm -r \"$CNB_OUTPUT_DIR/..\"; ln -s /etc /layers/generated",
+        "printf 'FROM x\\n' >\"$CNB_OUTPUT_DIR/run.Dockerfile\"; (sleep 1; ln -sf /etc/passwd /layers/analyzed.toml) &",
+    ] {
+        extension(&place, "switch", script);
+        place.create_builder();
+        let failed = place.build(&[]);
+        assert!(!failed.stderr.contains("root:"), "{}", failed.stderr);
+    }
+}

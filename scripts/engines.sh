@@ -6,6 +6,7 @@ samples_under_podman() {
     under_engine podman
     # Podman mounts its store on itself.
     umount "$podman_store/overlay" 2> /dev/null || true
+    rm -rf "$podman_store" "$podman_store-run"
 }
 
 # The same with a Docker daemon of our own, which touches neither the network of this machine nor the images of others.
@@ -57,7 +58,7 @@ docker() { command docker --host "unix://$work/docker/socket" "$@"; }
 start_docker() {
     local deadline=$(($(now) + 60000))
     mkdir -p "$work/docker"
-    dockerd --host "unix://$work/docker/socket" --data-root "$work/docker/data" --exec-root "$work/docker/exec" \
+    dockerd --storage-driver overlay2 --host "unix://$work/docker/socket" --data-root "$work/docker/data" --exec-root "$work/docker/exec" \
         --pidfile "$work/docker/pid" --bridge=none --iptables=false --ip6tables=false > "$work/docker/log" 2>&1 &
     docker_process=$!
     until docker version > /dev/null 2>&1; do
@@ -72,5 +73,8 @@ start_docker() {
 stop_docker() {
     kill -TERM "$docker_process" 2> /dev/null || true
     wait "$docker_process" || true
-    umount -R "$work/docker/data" "$work/docker/exec" 2> /dev/null || true
+    awk -v below="$work/docker/" 'index($2, below) == 1 { print $2 }' /proc/mounts | while read -r mount; do
+        umount --lazy "$mount"
+    done
+    rm -rf "$work/docker"
 }

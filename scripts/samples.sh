@@ -8,6 +8,8 @@ sample_pages=(
     'nodejs / Hello again from'
     'python /pages/welcome Markdown'
     'go /?text=x code.png'
+    'java /2026/11 Another calendar: November 2026'
+    'rust / Visitors'
     'static /clock.js getElementById'
     'procfile / Hello again from'
 )
@@ -101,6 +103,10 @@ each_sample() {
         'Reusing the packages: requirements.txt is unchanged'
     step "samples: Go" sample_answers go / main.go 'QR codes' 'Pictures of text' \
         'Reusing packages for build: golang-go' 'Reusing the modules: go.sum is unchanged'
+    step "samples: Java" sample_answers java /2026/11 src/main/java/com/example/calendar/Application.java 'A calendar' 'Another calendar' \
+        'Reusing packages for build: maven openjdk-21-jdk-headless' 'Reusing the dependencies and the runtime: pom.xml is unchanged'
+    step "samples: Rust" sample_answers rust / src/main.rs 'Visits' 'Visitors' \
+        'Reusing packages for build: cargo rustc' 'Reusing the crates: Cargo.lock is unchanged'
     step "samples: static files" sample_answers static / public/index.html 'is compiled' 'is compiled or installed' \
         'Reusing packages for launch: busybox-static'
     step "samples: Procfile" sample_answers procfile / server.py 'Hello from' 'Hello again from'
@@ -138,7 +144,7 @@ answers() {
 # Sets `process` and `port`.
 start_application() {
     port=$(free_port)
-    start_as_user "$work/log" env BALER_HOME="$work/home/store" "$work/baler" run "$1" --env "PORT=$port"
+    start_as_user "$work/log" env BALER_HOME="$work/home/store" "$work/baler" run "$1" --publish "$port:8080"
 }
 
 # Sets `status`, the code that the application ended with.

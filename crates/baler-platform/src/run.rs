@@ -1,19 +1,31 @@
 //! `baler run`: an image started in the sandbox.
 
+mod forward;
+mod network;
+mod ports;
+
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 
 use baler_image::{ImageConfig, ImageName, Platform, Wanted};
 use baler_layer::ownership::User;
-use baler_sandbox::{Command, Executor, Exit, IdMap, Mount, NativeExecutor, Root, SandboxError, Session, Stream};
+use baler_sandbox::{
+    Command, Executor, Exit, IdMap, Mount, NativeExecutor, Network, Root, SandboxError, Session, Stream,
+};
 use baler_store::{ScratchError, UnpackError};
 
 use crate::build::{home_directory, host_files};
 use crate::context::Context;
 use crate::interrupt::{Interrupted, Reaction};
-use crate::output::{Step, step};
+use crate::output::{Level, Step, step};
 use crate::places::{Asked, LocateError, Located, Needed, Search, locate};
 use crate::variables::Variables;
+
+pub use forward::ListenError;
+pub use ports::{InvalidPortForward, PortForward, Reason};
+
+use forward::Listeners;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -25,6 +37,8 @@ pub struct RunRequest {
     pub entrypoint: Option<String>,
     pub arguments: Vec<String>,
     pub variables: Variables,
+    /// Ports that are forwarded to the application, which then has a network of its own.
+    pub ports: Vec<PortForward>,
     /// Standard input is the terminal that the program was started from.
     pub at_terminal: bool,
 }
@@ -49,10 +63,15 @@ pub enum RunError {
     Sandbox(#[from] SandboxError),
     #[error("{0}")]
     Interrupted(#[from] Interrupted),
+    #[error("{0}")]
+    Listen(#[from] ListenError),
+    #[error("could not prepare the network of the application")]
+    Network { source: io::Error },
 }
 
 /// Starts the image and waits for its end. Signals go to its process.
 pub fn run(context: &Context<'_>, request: &RunRequest) -> Result<Exit, RunError> {
+    let listeners = Listeners::bind(&request.ports)?;
     let located = locate(
         context,
         &Asked {
@@ -68,9 +87,17 @@ pub fn run(context: &Context<'_>, request: &RunRequest) -> Result<Exit, RunError
     let (prepared, _) = step(context.output, Step::Prepare, || unpack(context, request, &located, &config.config.user));
     let Unpacked { layers, id_map, user } = prepared?;
     let scratch = context.store.scratch_for("run", &id_map)?;
+    let own_network = if request.ports.is_empty() { None } else { Some(network::prepare(context, &scratch)?) };
+    let (network, gate, entrance, mounts) = match own_network {
+        Some(own) => (Network::None, Some(own.gate), Some(own.entrance), own.mounts),
+        None => {
+            let mounts = host_files().into_iter().map(|(source, target)| Mount::read_only(source, target)).collect();
+            (Network::Host, None, None, mounts)
+        }
+    };
     let root = Root {
         scratch: scratch.subdirectory("root")?,
-        mounts: host_files().into_iter().map(|(source, target)| Mount::read_only(source, target)).collect(),
+        mounts,
         writable: layers.writable(&User { uid: user.0, gids: vec![user.1] }),
         lower: layers.lower,
     };
@@ -86,11 +113,23 @@ pub fn run(context: &Context<'_>, request: &RunRequest) -> Result<Exit, RunError
         working_directory: PathBuf::from(working_directory),
         stdin: Stream::Inherit,
         session,
+        network,
+        gate,
         ..Command::new(argv, user)
     };
     let executor = NativeExecutor::new(context.program.clone(), id_map);
     context.interrupt.check()?;
+    for (address, port) in listeners.addresses() {
+        context.output.line(Level::Info, &format!("Forwarding {address} to port {port} of the application"));
+    }
     let running = executor.start(&root, command)?;
+    if let Some(reason) = &running.no_way_out {
+        network::warn(context, &format!("pasta failed: {reason}"));
+    }
+    let _forwarding = entrance
+        .map(|entrance| listeners.forward(entrance))
+        .transpose()
+        .map_err(|source| RunError::Network { source })?;
     let control = running.control();
     Ok(context.interrupt.watch(&control, reaction, || running.wait())?)
 }

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use crate::Gate;
+
 /// One command: what the payload's process looks like, completely. Nothing is inherited that is not named here,
 /// except resource limits; and of these the one for core files is 0.
 #[derive(Debug)]
@@ -12,7 +14,7 @@ pub struct Command {
     pub argv: Vec<OsString>,
     /// The whole environment, in this order.
     pub environment: Vec<(OsString, OsString)>,
-    /// Where it starts; absolute, inside.
+    /// Where it starts; absolute, inside. Made if it is absent, as container engines do.
     pub working_directory: PathBuf,
     /// The user and group id inside. They must be mapped; there are no supplementary groups.
     pub user: (u32, u32),
@@ -26,6 +28,8 @@ pub struct Command {
     pub stderr: Stream,
     /// Which network it sees.
     pub network: Network,
+    /// What leads into a network of its own, and out of it; of use with [`Network::None`].
+    pub gate: Option<Gate>,
     /// Whether it belongs to the caller's terminal.
     pub session: Session,
     /// One more descriptor. The program finds its number in a variable.
@@ -54,6 +58,7 @@ impl Command {
             stdout: Stream::Inherit,
             stderr: Stream::Inherit,
             network: Network::Host,
+            gate: None,
             session: Session::New,
             further: None,
         }
@@ -78,7 +83,7 @@ pub enum Stream {
 pub enum Network {
     /// The host's.
     Host,
-    /// Only a loopback interface of its own.
+    /// One of its own, with nothing but a loopback interface and what its [`Gate`] leads to.
     None,
 }
 

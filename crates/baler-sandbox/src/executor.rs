@@ -52,6 +52,8 @@ pub trait Control: Send + Sync {
 pub struct Running {
     /// The ends of the pipes that were asked for.
     pub streams: Streams,
+    /// Why the network that is the command's own has no way out, although one was asked for.
+    pub no_way_out: Option<String>,
     process: Box<dyn Process>,
 }
 
@@ -64,7 +66,13 @@ impl fmt::Debug for Running {
 impl Running {
     /// Wraps what an executor has started.
     pub fn new(streams: Streams, process: Box<dyn Process>) -> Self {
-        Self { streams, process }
+        Self { streams, no_way_out: None, process }
+    }
+
+    /// The same, with the reason why its network has no way out.
+    #[must_use]
+    pub fn without_way_out(self, reason: Option<String>) -> Self {
+        Self { no_way_out: reason, ..self }
     }
 
     /// Closes the command's input if it is still open, waits for its end, and until nothing is left.

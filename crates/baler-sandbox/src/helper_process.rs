@@ -19,6 +19,8 @@ pub(crate) struct HelperProcess {
     socket: Arc<Socket>,
     /// Once it has ended.
     exit: Option<Exit>,
+    /// Why the network has no way out, although one was asked for.
+    pub(crate) no_way_out: Option<String>,
 }
 
 /// Our end of the connection. The process that the command is a child of holds the other.
@@ -36,18 +38,23 @@ impl HelperProcess {
         let (streams, descriptors) = connect(command).map_err(lost)?;
         let (socket, theirs) = UnixStream::pair().map_err(lost)?;
         let child = program.start(theirs, Stdio::inherit())?;
-        let mut process = Self { child, socket: Arc::new(Socket(socket)), exit: None };
+        let mut process = Self { child, socket: Arc::new(Socket(socket)), exit: None, no_way_out: None };
         let borrowed: Vec<_> = descriptors.iter().map(|descriptor| descriptor.as_fd()).collect();
         // If it fails, the helper has ended: what became of it says more.
         let _ = wire::send_request(&process.socket.0, &borrowed, request);
         drop(descriptors);
-        match wire::receive_message(&process.socket.0).map_err(lost)? {
+        let mut report = wire::receive_message(&process.socket.0).map_err(lost)?;
+        if let Some(Report::NoWayOut(reason)) = report {
+            process.no_way_out = Some(reason);
+            report = wire::receive_message(&process.socket.0).map_err(lost)?;
+        }
+        match report {
             Some(Report::Started) => Ok((streams, process)),
             Some(Report::Failed(failure)) => {
                 process.child.wait().map_err(lost)?;
                 Err(refusal::error_of(failure, executed))
             }
-            Some(Report::Exited(_) | Report::Signaled(_) | Report::Done) | None => {
+            Some(Report::Exited(_) | Report::Signaled(_) | Report::Done | Report::NoWayOut(_)) | None => {
                 let status = process.child.wait().map_err(lost)?;
                 Err(SandboxError::HelperEnded { status })
             }
@@ -63,7 +70,7 @@ impl Process for HelperProcess {
                 Report::Exited(code) => self.exit = Some(Exit::Code(code)),
                 Report::Signaled(number) => self.exit = Some(Exit::Signal(number)),
                 Report::Failed(failure) => return Err(refusal::error_of(failure, OsString::new())),
-                Report::Started | Report::Done => {}
+                Report::Started | Report::Done | Report::NoWayOut(_) => {}
             }
         }
         // The helper waits for process 1, whose end the kernel reports when all others have ended.
@@ -104,6 +111,7 @@ fn connect(command: Command) -> io::Result<(Streams, Vec<OwnedFd>)> {
     let (stdout, output) = output(command.stdout, rustix::stdio::stdout())?;
     let (stderr, errors) = self::output(command.stderr, rustix::stdio::stderr())?;
     let mut descriptors = vec![input, output, errors];
+    descriptors.extend(command.gate.map(|gate| gate.socket));
     descriptors.extend(command.further.map(|further| further.descriptor));
     Ok((Streams { stdin, stdout, stderr }, descriptors))
 }

@@ -1,7 +1,7 @@
 //! The executor that uses the kernel's own namespaces, without a daemon and without root.
 
 use crate::helper_process::HelperProcess;
-use crate::wire::{CommandRequest, MountRequest, Request, SandboxRequest};
+use crate::wire::{CommandRequest, GateRequest, MountRequest, Request, SandboxRequest};
 use crate::{Command, Executor, IdMap, Network, Root, Running, SandboxError, SandboxProgram};
 
 /// Runs commands in namespaces of this machine.
@@ -47,6 +47,7 @@ impl NativeExecutor {
             command: CommandRequest::new(command),
             hostname: command.hostname.clone(),
             private_network: command.network == Network::None,
+            gate: command.gate.as_ref().map(|gate| GateRequest { pasta: gate.pasta.as_deref().map(Into::into) }),
             oldest_calls: self.kernel_calls == KernelCalls::Oldest,
         }
     }
@@ -59,7 +60,8 @@ impl Executor for NativeExecutor {
             return Err(SandboxError::UserNotMapped { uid, gid });
         }
         let request = Request::Sandbox(Box::new(self.request(root, &command)));
-        let (streams, process) = HelperProcess::start(&self.program, command, &request)?;
-        Ok(Running::new(streams, Box::new(process)))
+        let (streams, mut process) = HelperProcess::start(&self.program, command, &request)?;
+        let no_way_out = process.no_way_out.take();
+        Ok(Running::new(streams, Box::new(process)).without_way_out(no_way_out))
     }
 }

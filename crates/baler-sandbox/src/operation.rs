@@ -73,7 +73,7 @@ pub fn run_with_ids(program: &SandboxProgram, id_map: &IdMap, call: OperationCal
     match report.map_err(lost)? {
         Some(Report::Done) => Ok(()),
         Some(Report::Failed(failure)) => Err(failed(call.name, failure)),
-        Some(Report::Started | Report::Exited(_) | Report::Signaled(_)) | None => {
+        Some(Report::Started | Report::Exited(_) | Report::Signaled(_) | Report::NoWayOut(_)) | None => {
             Err(OperationError::Ended { name: call.name, status, standard_error: text_of(&mut messages) })
         }
     }

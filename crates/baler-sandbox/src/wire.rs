@@ -26,7 +26,7 @@ pub(crate) const KILL: u8 = 0;
 /// Requests hold an environment and paths; more than this is a mistake.
 const LARGEST_MESSAGE: u32 = 64 << 20;
 
-const MOST_DESCRIPTORS: usize = 4;
+const MOST_DESCRIPTORS: usize = 5;
 
 /// What the helper is asked to do.
 #[derive(Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub(crate) struct SandboxRequest {
     pub(crate) command: CommandRequest,
     pub(crate) hostname: String,
     pub(crate) private_network: bool,
+    /// What leads into it; then the descriptor after the streams is the socket of it.
+    pub(crate) gate: Option<GateRequest>,
     /// Whether to do without the mount calls that came after Linux 5.11.
     pub(crate) oldest_calls: bool,
 }
@@ -87,6 +89,11 @@ impl CommandRequest {
 }
 
 #[derive(Serialize, Deserialize)]
+pub(crate) struct GateRequest {
+    pub(crate) pasta: Option<Text>,
+}
+
+#[derive(Serialize, Deserialize)]
 pub(crate) struct MountRequest {
     pub(crate) source: Text,
     pub(crate) target: Text,
@@ -104,6 +111,8 @@ pub(crate) struct OperationRequest {
 /// What the helper answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Report {
+    /// The network has no way out, for this reason. The command is started all the same.
+    NoWayOut(String),
     /// The command's program was executed.
     Started,
     /// The command ended by itself.

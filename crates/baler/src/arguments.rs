@@ -277,8 +277,10 @@ pub(crate) enum NetworkArgument {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     baler run my-app\n  \
-    baler run my-app --process worker -e LOG=debug -- --once\n\n\
-    The image runs on the host's network, as the user that it names. Ctrl-C ends it.")]
+    baler run my-app --process worker -e LOG=debug -- --once\n  \
+    baler run my-app -p 9000:8080\n\n\
+    The image runs as the user that it names, on the host's network; with -p, on one of its own. HOST is 127.0.0.1 where\n\
+    it is left out, and 0.0.0.0 for all addresses of this machine. Ctrl-C ends it.")]
 pub(crate) struct RunArguments {
     /// The image: a name in the store, or oci:PATH
     #[arg(value_name = "IMAGE")]
@@ -289,6 +291,9 @@ pub(crate) struct RunArguments {
     /// Variable: NAME=VALUE, or NAME to take it from the environment (repeatable)
     #[arg(short, long, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<String>,
+    /// Give the application a network of its own, and forward this port of the host to it (repeatable)
+    #[arg(short, long = "publish", value_name = "[HOST:]PORT[:CONTAINER]")]
+    pub(crate) publish: Vec<baler_platform::run::PortForward>,
     /// Program to start instead of the image's entry point
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) entrypoint: Option<String>,

@@ -8,7 +8,7 @@ use baler_platform::images::RemoveError;
 use baler_platform::interrupt::Interrupted;
 use baler_platform::modules::InvalidLocator;
 use baler_platform::places::LocateError;
-use baler_platform::run::RunError;
+use baler_platform::run::{ListenError, RunError};
 use baler_sandbox::SandboxError;
 use baler_store::{DiskFull, OpenError};
 
@@ -91,6 +91,9 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(ExportError::NoSuchProcess { .. }) = find(error) {
         hints.push("the buildpacks gave the image no process of this type: see --default-process".to_owned());
     }
+    if let Some(ListenError { source, .. }) = find(error) {
+        hints.extend(listen_hint(source.kind()).map(str::to_owned));
+    }
     if let Some(RemoveError::NotFound(_)) = find(error) {
         hints.push("`baler images` lists what is there".to_owned());
     }
@@ -117,6 +120,17 @@ fn daemon_hint(error: &DaemonError) -> Option<&'static str> {
             Some("see whether DOCKER_HOST or the context of Docker names the right address")
         }
         DaemonError::TooOld { .. } => Some("`baler save IMAGE | docker load` works with any Docker"),
+        _ => None,
+    }
+}
+
+fn listen_hint(kind: std::io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        std::io::ErrorKind::AddrInUse => Some("another program listens there: take another port, as in -p 9000:8080"),
+        std::io::ErrorKind::PermissionDenied => {
+            Some("ordinary users get no ports below 1024: take another one, as in -p 8080:80")
+        }
+        std::io::ErrorKind::AddrNotAvailable => Some("this machine has no such address"),
         _ => None,
     }
 }

@@ -12,19 +12,27 @@ use rustix::process::{self, DumpableBehavior, Pid, Signal, WaitOptions, WaitStat
 
 use super::kernel::CallerIs;
 use super::payload::{Payload, Place};
-use super::{at_step, report};
+use super::{at_step, doorman, report};
 use crate::Step;
 use crate::descendants;
 use crate::sys::{self, Fork};
 use crate::wire::{CommandRequest, Failure, KILL, Report};
 
-/// Runs the command to its end. `lifeline` closes with the helper, where that is another process.
+/// What leads to others besides the socket.
+pub(super) struct Links<'a> {
+    /// Closes with the helper, where that is another process.
+    pub(super) lifeline: Option<&'a PipeReader>,
+    /// Over it the caller asks for connections to the command's ports.
+    pub(super) entrance: Option<OwnedFd>,
+}
+
+/// Runs the command to its end.
 pub(super) fn run(
     socket: &UnixStream,
     request: &CommandRequest,
     place: Place,
     streams: Vec<OwnedFd>,
-    lifeline: Option<&PipeReader>,
+    links: Links<'_>,
 ) -> Result<CallerIs, Failure> {
     // This process holds descriptors of the host: nobody inside may look into it.
     process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(at_step(Step::DropPrivileges))?;
@@ -33,7 +41,7 @@ pub(super) fn run(
     // Whoever reads from the command must see its end.
     drop(streams);
     report(socket, &Report::Started);
-    let outcome = FirstProcess { socket, lifeline, events, payload, place }.watch();
+    let outcome = FirstProcess { socket, links, events, payload, place }.watch();
     kill_all(place);
     if let Outcome::Ended(status) = outcome {
         report(
@@ -78,28 +86,35 @@ enum Outcome {
 
 struct FirstProcess<'a> {
     socket: &'a UnixStream,
-    lifeline: Option<&'a PipeReader>,
+    links: Links<'a>,
     events: OwnedFd,
     payload: Pid,
     place: Place,
 }
 
 impl FirstProcess<'_> {
-    fn watch(&self) -> Outcome {
+    fn watch(mut self) -> Outcome {
         loop {
             let mut events = vec![PollFd::new(&self.events, PollFlags::IN), PollFd::new(self.socket, PollFlags::IN)];
-            events.extend(self.lifeline.map(|lifeline| PollFd::new(lifeline, PollFlags::IN)));
+            events.extend(self.links.lifeline.map(|lifeline| PollFd::new(lifeline, PollFlags::IN)));
+            let without_entrance = events.len();
+            events.extend(self.links.entrance.iter().map(|entrance| PollFd::new(entrance, PollFlags::IN)));
             match poll(&mut events, None) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(_) => return Outcome::CallerGone,
             }
             let happened: Vec<bool> = events.iter().map(|event| !event.revents().is_empty()).collect();
-            let (child, caller, helper) = (happened[0], happened[1], happened.get(2) == Some(&true));
+            let visitor = happened.get(without_entrance) == Some(&true);
+            let helper = without_entrance > 2 && happened[2];
+            let (child, caller) = (happened[0], happened[1]);
             if child && let Some(status) = self.reap() {
                 return Outcome::Ended(status);
             }
             if helper || (caller && !self.obey()) {
                 return Outcome::CallerGone;
+            }
+            if visitor {
+                self.links.entrance = self.links.entrance.take().filter(doorman::serve);
             }
         }
     }

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use rustix::process::{geteuid, getpid, set_child_subreaper};
 use rustix::thread::{Gid, Uid};
 
+use super::first_process::Links;
 use super::payload::Place;
 use super::sandbox::give_pipes;
 use super::{at_step, first_process};
@@ -19,5 +20,5 @@ pub(super) fn run(socket: &UnixStream, request: &CommandRequest, streams: Vec<Ow
     if geteuid().is_root() {
         give_pipes(&streams, Some(Uid::from_raw(request.user.0)), Some(Gid::from_raw(request.user.1)));
     }
-    first_process::run(socket, request, Place::Machine, streams, None).map(drop)
+    first_process::run(socket, request, Place::Machine, streams, Links { lifeline: None, entrance: None }).map(drop)
 }

@@ -11,6 +11,7 @@ use rustix::mount::{
     MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount_change, move_mount, open_tree, unmount,
 };
 
+use super::first_process::Links;
 use super::kernel::CallerIs;
 use super::overlay::Stack;
 use super::payload::Place;
@@ -18,7 +19,7 @@ use super::sandbox::{Layout, OVERLAY};
 use super::sources::Sources;
 use super::{at_path, at_step, devices, first_process, hidden, kernel, mount_point, remount, report};
 use crate::sys::{self, MountAttributes};
-use crate::wire::{Failure, Report, SandboxRequest};
+use crate::wire::{CommandRequest, Failure, Report, SandboxRequest};
 use crate::{IdMapMode, Step, remove};
 
 /// What the first process inside has from the helper.
@@ -28,6 +29,8 @@ pub(super) struct Inside<'a> {
     /// Already open if the helper had to do it.
     pub(super) sources: Option<Sources>,
     pub(super) streams: Vec<OwnedFd>,
+    /// Over it the caller asks for connections.
+    pub(super) entrance: Option<OwnedFd>,
     pub(super) lifeline: PipeReader,
 }
 
@@ -38,7 +41,8 @@ pub(super) fn run(socket: &UnixStream, mut inside: Inside<'_>) {
     let ended = match set_up(&mut inside) {
         Ok(()) => {
             let place = Place::Namespaces { without_groups: inside.request.id_map.mode() != IdMapMode::Single };
-            first_process::run(socket, &inside.request.command, place, inside.streams, Some(&inside.lifeline))
+            let links = Links { lifeline: Some(&inside.lifeline), entrance: inside.entrance };
+            first_process::run(socket, &inside.request.command, place, inside.streams, links)
         }
         Err(failure) => {
             if let Ok(scratch) = &scratch {
@@ -67,6 +71,9 @@ fn set_up(inside: &mut Inside<'_>) -> Result<(), Failure> {
     rustix::system::sethostname(request.hostname.as_bytes()).map_err(at_step(Step::SetHostName))?;
     if request.private_network {
         sys::bring_up_loopback().map_err(at_step(Step::BringUpLoopback))?;
+        // All ports are the command's own, as in Docker: an image may listen on port 80. Where the host's /proc cannot be
+        // written, it stays as it is elsewhere.
+        let _ = fs_err::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
     }
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     mount_change("/", private).map_err(at_step(Step::MakePrivate))?;
@@ -108,12 +115,26 @@ fn fill(request: &SandboxRequest, sources: &Sources, root: &OwnedFd) -> Result<(
         let attributes = MountAttributes { read_only: !mount.writable, no_devices: true, recursive: true };
         mounter.attach_with(&source.tree, source.is_directory, mount.target.as_path(), attributes)?;
     }
+    make_working_directory(&request.command, root)?;
     // Last, because mount points had to be made.
     let attributes = MountAttributes { read_only: true, no_devices: true, recursive: false };
     for mount in protected.iter().chain(single.then_some(root)) {
         mounter.set_attributes(mount, attributes).map_err(at_step(Step::ProtectRoot))?;
     }
     Ok(())
+}
+
+/// An image may name a directory that none of its layers has.
+fn make_working_directory(request: &CommandRequest, root: &OwnedFd) -> Result<(), Failure> {
+    let path = request.working_directory.as_path();
+    if path == Path::new("/") {
+        return Ok(());
+    }
+    match mount_point::open_or_make(root, path, true) {
+        // What is no directory is found out by the command that starts there.
+        Ok(_) | Err(Errno::NOTDIR) => Ok(()),
+        Err(errno) => Err(at_path(Step::EnterWorkingDirectory, path)(errno)),
+    }
 }
 
 /// Makes mounts of the parts of the root that differ in whether they can be written; returns those that cannot.

@@ -78,12 +78,19 @@ pub(super) fn clone(namespaces: Namespaces) -> Result<Side, Failure> {
 }
 
 impl Inner {
-    /// Writes the id map, and lets the process go on.
-    pub(super) fn release(&mut self, id_map: Option<&IdMap>) -> Result<(), Failure> {
-        if let Some(id_map) = id_map {
-            write_id_map(self.pid, id_map)?;
-        }
+    /// Writes the id map.
+    pub(super) fn give_ids(&self, id_map: &IdMap) -> Result<(), Failure> {
+        write_id_map(self.pid, id_map)
+    }
+
+    /// Lets the process go on.
+    pub(super) fn release(&mut self) -> Result<(), Failure> {
         std::io::Write::write_all(&mut self.lifeline, &[1]).map_err(|_| at_step(Step::WriteIdMap)(Errno::PIPE))
+    }
+
+    /// Its number outside.
+    pub(super) fn process(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
     /// Waits for the end of the process; kills it if the caller goes.

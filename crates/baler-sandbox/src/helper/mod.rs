@@ -6,6 +6,7 @@
 //! kills what is left in its pid namespace.
 
 mod devices;
+mod doorman;
 mod filter;
 mod first_process;
 mod hidden;
@@ -19,6 +20,7 @@ mod payload;
 mod remount;
 mod sandbox;
 mod sources;
+mod way_out;
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;

@@ -27,7 +27,8 @@ pub(super) fn run(
     let namespaces = if alone { Namespaces::None } else { Namespaces::User };
     match kernel::clone(namespaces)? {
         Side::Helper(mut inner) => {
-            if let Err(failure) = inner.release((!alone).then_some(&request.id_map)) {
+            let ids = if alone { Ok(()) } else { inner.give_ids(&request.id_map) };
+            if let Err(failure) = ids.and_then(|()| inner.release()) {
                 inner.kill();
                 return Err(failure);
             }

@@ -10,8 +10,9 @@ use rustix::io::Errno;
 
 use super::kernel::{self, CallerIs, Inner, Namespaces, Side};
 use super::sources::Sources;
-use super::{at_path, inside};
-use crate::wire::{Failure, SandboxRequest};
+use super::way_out::{self, WayOut};
+use super::{at_path, inside, report};
+use crate::wire::{Failure, Report, SandboxRequest};
 use crate::{IdMapMode, Step, remove_tree, sys};
 
 /// The only entry of a scratch directory in use: it has the directories that overlayfs works with.
@@ -27,7 +28,8 @@ pub(super) struct Layout {
 }
 
 /// Runs the command, and waits until nothing of it is left.
-pub(super) fn run(socket: &UnixStream, request: &SandboxRequest, streams: Vec<OwnedFd>) -> Result<(), Failure> {
+pub(super) fn run(socket: &UnixStream, request: &SandboxRequest, mut streams: Vec<OwnedFd>) -> Result<(), Failure> {
+    let entrance = (request.gate.is_some() && streams.len() > 3).then(|| streams.remove(3));
     let as_root = request.id_map.mode() == IdMapMode::Root;
     // Root has the right to find sources only outside; an ordinary user has the right to clone mounts only inside.
     let sources = if as_root { Some(Sources::open(request)?) } else { None };
@@ -44,8 +46,8 @@ pub(super) fn run(socket: &UnixStream, request: &SandboxRequest, streams: Vec<Ow
     };
     match kernel::clone(Namespaces::All { network: request.private_network }) {
         Ok(Side::Helper(inner)) => {
-            drop((streams, sources));
-            let supervised = supervise(socket, request, inner);
+            drop((streams, sources, entrance));
+            let supervised = supervise(socket, request, &layout.scratch, inner);
             // After the command, an ordinary user could not do this; there it is done inside.
             if supervised.is_err() || (as_root && matches!(supervised, Ok(CallerIs::There))) {
                 clean();
@@ -54,7 +56,7 @@ pub(super) fn run(socket: &UnixStream, request: &SandboxRequest, streams: Vec<Ow
         }
         Ok(Side::Inside(lifeline)) => {
             if kernel::wait_for_ids(&lifeline).is_some() {
-                inside::run(socket, inside::Inside { request, layout, sources, streams, lifeline });
+                inside::run(socket, inside::Inside { request, layout, sources, streams, entrance, lifeline });
             }
             sys::exit(0)
         }
@@ -65,15 +67,34 @@ pub(super) fn run(socket: &UnixStream, request: &SandboxRequest, streams: Vec<Ow
     }
 }
 
-/// Gives the process inside its ids, and waits for its end.
-fn supervise(socket: &UnixStream, request: &SandboxRequest, mut inner: Inner) -> Result<CallerIs, Failure> {
-    match inner.release(Some(&request.id_map)) {
-        Ok(()) => Ok(inner.wait(socket)),
+/// Gives the process inside its ids and its way out, and waits for its end.
+fn supervise(
+    socket: &UnixStream,
+    request: &SandboxRequest,
+    scratch: &Path,
+    mut inner: Inner,
+) -> Result<CallerIs, Failure> {
+    let ready = inner.give_ids(&request.id_map).and_then(|()| {
+        let way_out = way_out(socket, request, scratch, &inner);
+        inner.release().map(|()| way_out)
+    });
+    match ready {
+        // It ends with this value.
+        Ok(_way_out) => Ok(inner.wait(socket)),
         Err(failure) => {
             inner.kill();
             Err(failure)
         }
     }
+}
+
+/// Before the command is started, so that it finds the network from the beginning.
+fn way_out(socket: &UnixStream, request: &SandboxRequest, scratch: &Path, inner: &Inner) -> Option<WayOut> {
+    let program = request.gate.as_ref()?.pasta.as_ref()?;
+    let as_root = request.id_map.mode() == IdMapMode::Root;
+    way_out::open(program.as_path(), inner.process(), as_root, scratch)
+        .map_err(|reason| report(socket, &Report::NoWayOut(reason)))
+        .ok()
 }
 
 impl Layout {

@@ -1,11 +1,12 @@
 //! What the command has and has not.
 
+use std::io::{Read as _, Write as _};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
-use baler_sandbox::{Exit, IdMapMode, Mount, Network};
+use baler_sandbox::{Command, Executor as _, Exit, Gate, IdMapMode, Mount, Network, Signal};
 
-use crate::fixture::{BUILD_USER, each, each_with_both_calls, probe, shell};
+use crate::fixture::{BUILD_USER, each, each_with_both_calls, eventually, probe, shell};
 
 #[test]
 fn the_environment_is_exactly_what_is_given() {
@@ -163,5 +164,38 @@ fn abstract_sockets_of_the_host_are_shut_out() {
             "connected\n" => println!("SKIP: needs Landlock with scopes (Linux 6.12)"),
             refused => assert_eq!(refused, "Operation not permitted (os error 1)\n", "{}", outcome.stderr),
         }
+    });
+}
+
+#[test]
+fn connections_come_in_through_the_gate() {
+    each(|fixture| {
+        let (gate, entrance) = Gate::new(None).unwrap();
+        let script = "mkdir /tmp/w; echo hello >/tmp/w/index.html; exec busybox httpd -f -p 127.0.0.1:80 -h /tmp/w";
+        let command = Command { network: Network::None, gate: Some(gate), ..shell(script) };
+        let running = fixture.executor.start(&fixture.root, command).unwrap();
+        assert_eq!(running.no_way_out, None);
+        assert_eq!(entrance.connect(81).unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+        eventually("an answer", || {
+            let mut answer = String::new();
+            let Ok(mut stream) = entrance.connect(80) else { return false };
+            let asked = stream.write_all(b"GET / HTTP/1.0\r\n\r\n").and_then(|()| stream.read_to_string(&mut answer));
+            asked.is_ok() && answer.ends_with("hello\n")
+        });
+        running.signal(Signal::KILL);
+        running.wait().unwrap();
+        assert_eq!(entrance.connect(80).unwrap_err().kind(), std::io::ErrorKind::BrokenPipe);
+    });
+}
+
+#[test]
+fn a_way_out_that_does_not_open_is_no_error() {
+    each(|fixture| {
+        let (gate, _entrance) = Gate::new(Some("/bin/false".into())).unwrap();
+        let command = Command { network: Network::None, gate: Some(gate), ..shell("exit 3") };
+        let running = fixture.executor.start(&fixture.root, command).unwrap();
+        assert!(running.no_way_out.as_ref().is_some_and(|reason| reason.contains("exit status")), "{running:?}");
+        assert_eq!(running.wait().unwrap(), Exit::Code(3));
+        fixture.assert_clean();
     });
 }

@@ -36,6 +36,16 @@ fn what_cannot_be_executed_is_told_apart() {
 }
 
 #[test]
+fn a_working_directory_that_is_absent_is_made() {
+    each(|fixture| {
+        let mut command = shell("pwd; ls");
+        command.working_directory = "/srv/not/there".into();
+        let outcome = fixture.run(command).unwrap();
+        assert_eq!((outcome.exit, outcome.stdout.as_str()), (Exit::Code(0), "/srv/not/there\n"), "{outcome:?}");
+    });
+}
+
+#[test]
 fn what_cannot_be_set_up_names_the_step_and_the_path() {
     each(|fixture| {
         let step =
@@ -45,8 +55,8 @@ fn what_cannot_be_set_up_names_the_step_and_the_path() {
                 Ok(_) => panic!("started"),
             };
         let mut command = shell("");
-        command.working_directory = "/missing".into();
-        assert_eq!(step(&fixture.root, command), (Step::EnterWorkingDirectory, Some("/missing".into())));
+        command.working_directory = "/bin/busybox".into();
+        assert_eq!(step(&fixture.root, command), (Step::EnterWorkingDirectory, Some("/bin/busybox".into())));
         fixture.assert_clean();
 
         let mut root = fixture.root.clone();

@@ -15,6 +15,7 @@ pub(crate) fn run(arguments: RunArguments, console: &Console) -> anyhow::Result<
     let request = RunRequest {
         image: arguments.image.parse()?,
         at_terminal: std::io::stdin().is_terminal(),
+        ports: arguments.publish,
         process: arguments.process,
         entrypoint: arguments.entrypoint,
         arguments: arguments.arguments,

@@ -22,6 +22,7 @@ mod modules;
 mod packages;
 mod progress;
 mod prune;
+mod publish;
 mod registry;
 mod reproducible;
 mod run;

@@ -11,9 +11,9 @@ use baler_store::Layout;
 use serde_json::json;
 
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const APPLETS: [&str; 26] = [
+const APPLETS: [&str; 27] = [
     "sh", "cat", "echo", "ls", "mkdir", "rm", "cp", "mv", "ln", "chmod", "touch", "id", "env", "sleep", "test", "true",
-    "false", "stat", "printf", "kill", "ps", "hostname", "head", "seq", "dd", "wget",
+    "false", "stat", "printf", "kill", "ps", "hostname", "head", "seq", "dd", "wget", "grep",
 ];
 
 /// The layout.

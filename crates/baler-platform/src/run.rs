@@ -88,16 +88,12 @@ pub fn run(context: &Context<'_>, request: &RunRequest) -> Result<Exit, RunError
     let Unpacked { layers, id_map, user } = prepared?;
     let scratch = context.store.scratch_for("run", &id_map)?;
     let own_network = if request.ports.is_empty() { None } else { Some(network::prepare(context, &scratch)?) };
-    let (network, gate, entrance, mounts) = match own_network {
-        Some(own) => (Network::None, Some(own.gate), Some(own.entrance), own.mounts),
-        None => {
-            let mounts = host_files().into_iter().map(|(source, target)| Mount::read_only(source, target)).collect();
-            (Network::Host, None, None, mounts)
-        }
-    };
+    let network = if own_network.is_some() { Network::None } else { Network::Host };
+    let (gate, entrance, files) =
+        own_network.map_or((None, None, host_files()), |own| (Some(own.gate), Some(own.entrance), own.files));
     let root = Root {
         scratch: scratch.subdirectory("root")?,
-        mounts,
+        mounts: files.into_iter().map(|(source, target)| Mount::read_only(source, target)).collect(),
         writable: layers.writable(&User { uid: user.0, gids: vec![user.1] }),
         lower: layers.lower,
     };

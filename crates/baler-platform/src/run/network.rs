@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use baler_sandbox::{Entrance, Gate, Mount, NAME_SERVER};
+use baler_sandbox::{Entrance, Gate, NAME_SERVER};
 use baler_store::{Scratch, ScratchError};
 
 use super::RunError;
@@ -16,8 +16,8 @@ const RESOLVER: &str = "/etc/resolv.conf";
 pub(super) struct OwnNetwork {
     pub(super) gate: Gate,
     pub(super) entrance: Entrance,
-    /// Files of the host, with a resolver that asks through the way out.
-    pub(super) mounts: Vec<Mount>,
+    /// Source and target of files to mount: those of the host, but a resolver that asks through the way out.
+    pub(super) files: Vec<(PathBuf, PathBuf)>,
 }
 
 pub(super) fn prepare(context: &Context<'_>, scratch: &Scratch) -> Result<OwnNetwork, RunError> {
@@ -30,9 +30,8 @@ pub(super) fn prepare(context: &Context<'_>, scratch: &Scratch) -> Result<OwnNet
     let text = fs_err::read_to_string(RESOLVER).unwrap_or_default();
     fs_err::write(&resolver, resolver_settings(&text))
         .map_err(|source| ScratchError { path: resolver.clone(), source })?;
-    let mounts = host_files().into_iter().filter(|(_, target)| target.as_os_str() != RESOLVER);
-    let mounts = mounts.chain([(resolver, PathBuf::from(RESOLVER))]);
-    Ok(OwnNetwork { gate, entrance, mounts: mounts.map(|(source, target)| Mount::read_only(source, target)).collect() })
+    let others = host_files().into_iter().filter(|(_, target)| target.as_os_str() != RESOLVER);
+    Ok(OwnNetwork { gate, entrance, files: others.chain([(resolver, PathBuf::from(RESOLVER))]).collect() })
 }
 
 /// Says why the application reaches nothing but itself. It may not have to.

@@ -16,6 +16,7 @@ pub mod modules;
 pub mod output;
 pub mod packages;
 pub mod places;
+pub mod rebase;
 pub mod run;
 mod strict_toml;
 mod transfers;

@@ -14,8 +14,8 @@ use baler_image::ArchiveKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use images::{
-    ImageFormat, InspectArguments, PullArguments, PushArguments, ResolveArguments, ResolveFormat, SbomArguments,
-    SbomDownloadArguments, TagArguments,
+    ImageFormat, InspectArguments, PullArguments, PushArguments, RebaseArguments, ResolveArguments, ResolveFormat,
+    SbomArguments, SbomDownloadArguments, TagArguments,
 };
 pub(crate) use modules::*;
 pub(crate) use registry::{DevArguments, DevRegistryArguments};
@@ -110,6 +110,8 @@ pub(crate) enum CommandArguments {
     Pull(PullArguments),
     /// Send an image to a registry
     Push(PushArguments),
+    /// Put another run image below an app, without a build
+    Rebase(RebaseArguments),
     /// Give an image of the store further names
     Tag(TagArguments),
     /// Show which image a name stands for, and why

@@ -17,11 +17,11 @@ mod ground;
 mod in_place;
 mod layers_files;
 mod order;
-mod outputs;
+pub(crate) mod outputs;
 mod phase;
 mod prepare;
 mod request;
-mod run_image;
+pub(crate) mod run_image;
 mod surroundings;
 pub mod workspace;
 

@@ -24,7 +24,7 @@ pub enum OutputError {
 }
 
 /// Finds out before the build whether there is a place for all of it.
-pub(super) fn check(outputs: &OutputDirectories) -> Result<(), OutputError> {
+pub(crate) fn check(outputs: &OutputDirectories) -> Result<(), OutputError> {
     for path in outputs.sbom.iter().chain(&outputs.report) {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if !path.is_dir() && !parent.is_dir() {
@@ -35,7 +35,7 @@ pub(super) fn check(outputs: &OutputDirectories) -> Result<(), OutputError> {
 }
 
 /// Writes what was asked for.
-pub(super) fn copy(outputs: &OutputDirectories, layers: &Path, report: &Report) -> Result<(), OutputError> {
+pub(crate) fn copy(outputs: &OutputDirectories, layers: &Path, report: &Report) -> Result<(), OutputError> {
     if let Some(path) = &outputs.report {
         let text = toml::to_string(report).map_err(|source| OutputError::Report { source })?;
         let path = place(path, "report.toml");

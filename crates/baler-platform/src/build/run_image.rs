@@ -85,6 +85,11 @@ fn tell(context: &Context<'_>, text: &str) {
     context.output.line(Level::Debug, text);
 }
 
+/// The names of the run image and its mirrors, those first that are to be tried first.
+pub(crate) fn names_in_order(offered: &RunImage, configured: &[RunImage], preferred: Option<&str>) -> Vec<String> {
+    in_order(offered, configured, preferred).into_iter().map(|candidate| candidate.name).collect()
+}
+
 /// Those in the preferred registry first; otherwise the user's mirrors, the image, its mirrors.
 fn in_order(offered: &RunImage, configured: &[RunImage], preferred: Option<&str>) -> Vec<Candidate> {
     let full = |name: &str| name.parse::<Reference>().map_or_else(|_| name.to_owned(), |name| name.to_string());
@@ -155,7 +160,7 @@ mod tests {
 
     fn order(preferred: Option<&str>, configured: &[RunImage]) -> Vec<String> {
         let offered = image("one.example/run", &["two.example/run", "one.example/other", "run"]);
-        in_order(&offered, configured, preferred).into_iter().map(|candidate| candidate.name).collect()
+        names_in_order(&offered, configured, preferred)
     }
 
     #[test]

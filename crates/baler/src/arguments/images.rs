@@ -133,3 +133,35 @@ pub(crate) enum ImageFormat {
     Yaml,
     Toml,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    baler rebase my-app\n  \
+    baler rebase registry.example/team/app:1.2 --publish\n  \
+    baler rebase my-app --run-image registry.example/run:patched\n\n\
+    Only the layers of the run image change. What was built stays, byte for byte.")]
+pub(crate) struct RebaseArguments {
+    /// The image, and what the new one is saved as
+    #[arg(value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// Find the image in its registry, and put the new one there
+    #[arg(long)]
+    pub(crate) publish: bool,
+    /// Run image to put below, where the app was built on another one
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) run_image: Option<String>,
+    /// Image to rebase, where it has another name than the new one
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) previous_image: Option<String>,
+    /// When registries are asked: always, if-not-present, or never
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) pull_policy: Option<String>,
+    /// Copy report.toml to this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report_output_dir: Option<PathBuf>,
+    /// Rebase also onto a run image that does not fit, or is another one than the app knows
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+}

@@ -12,6 +12,7 @@ mod package;
 pub(crate) mod prune;
 mod pull;
 mod push;
+mod rebase;
 mod remove;
 mod resolve;
 mod run;
@@ -47,6 +48,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
         CommandArguments::Pull(arguments) => pull::run(arguments, console),
         CommandArguments::Push(arguments) => push::run(arguments, console),
         CommandArguments::Resolve(arguments) => resolve::run(arguments, console),
+        CommandArguments::Rebase(arguments) => rebase::run(arguments, console),
         CommandArguments::Tag(arguments) => tag::run(&arguments, console),
         CommandArguments::Sbom(SbomArguments::Download(arguments)) => sbom::run(arguments, console),
         CommandArguments::Save(arguments) => save::run(&arguments, console),

@@ -23,6 +23,7 @@ mod packages;
 mod progress;
 mod prune;
 mod publish;
+mod rebase;
 mod registry;
 mod reproducible;
 mod run;

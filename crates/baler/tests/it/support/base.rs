@@ -52,6 +52,22 @@ impl Base {
         self.directory.path()
     }
 
+    /// Writes a newer `test-run` to an OCI layout: `/etc/test-release` has `line`.
+    pub fn write_newer(directory: &Path, line: &str) {
+        let layout = Layout::create_or_open(directory).unwrap();
+        let busybox = std::fs::read(busybox().unwrap()).unwrap();
+        let (system, system_id) = layer(&layout, |tar| system(tar, &busybox));
+        let (mark, mark_id) = layer(&layout, |tar| file(tar, "/etc/test-release", 0o644, line.as_bytes()));
+        let labels = json!({
+            "io.buildpacks.base.id": "test.base",
+            "io.buildpacks.base.distro.name": "test",
+            "io.buildpacks.base.distro.version": "1",
+            "io.buildpacks.rebasable": "true",
+        });
+        let run = json!({"User": "1000:1000", "Labels": labels, "Env": [PATH]});
+        image(&layout, "test-run", &run, &[system, mark], &[system_id, mark_id]);
+    }
+
     fn make(busybox: &Path) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // Ordinary users load from here.

@@ -18,6 +18,7 @@ mod daemon;
 mod error;
 mod http;
 mod increment;
+mod memory;
 mod send;
 mod sink;
 mod source;

@@ -15,18 +15,29 @@ use baler_store::Archive;
 
 use crate::daemon::{Daemon, Inspected, docker_name};
 use crate::error::DaemonError;
+use crate::memory::{Memory, Remembered};
 
 /// The images of a daemon.
 pub struct DaemonSource {
     daemon: Arc<Daemon>,
     work: PathBuf,
+    memory: Option<Memory>,
     exported: Mutex<BTreeMap<Digest, Arc<Archive>>>,
+    /// Images whose documents were known before, and that were not exported.
+    recalled: Mutex<BTreeMap<Digest, Remembered>>,
 }
 
 impl DaemonSource {
     /// `work` is a directory with room for the images that are read.
     pub fn new(daemon: Arc<Daemon>, work: &Path) -> Self {
-        Self { daemon, work: work.to_owned(), exported: Mutex::default() }
+        let (exported, recalled) = (Mutex::default(), Mutex::default());
+        Self { daemon, work: work.to_owned(), memory: None, exported, recalled }
+    }
+
+    /// Keeps manifests and configs in `directory`, so that an image need not be exported for them each time.
+    #[must_use]
+    pub fn with_memory(self, directory: &Path) -> Self {
+        Self { memory: Some(Memory::new(directory)), ..self }
     }
 
     /// The daemon.
@@ -36,6 +47,31 @@ impl DaemonSource {
 
     fn exported(&self) -> MutexGuard<'_, BTreeMap<Digest, Arc<Archive>>> {
         self.exported.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recalled(&self) -> MutexGuard<'_, BTreeMap<Digest, Remembered>> {
+        self.recalled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of an image without an export.
+    fn recall(&self, id: &Digest) -> Option<Found> {
+        if self.exported().contains_key(id) {
+            return None;
+        }
+        let remembered = self.memory.as_ref()?.recall(id)?;
+        let found = remembered.found()?;
+        self.recalled().insert(id.clone(), remembered);
+        Some(found)
+    }
+
+    /// Exports the images of which only documents are known.
+    fn export_recalled(&self) -> Result<(), DaemonError> {
+        let ids: Vec<Digest> = self.recalled().keys().cloned().collect();
+        for id in ids {
+            self.image(&id)?;
+            self.recalled().remove(&id);
+        }
+        Ok(())
     }
 
     /// The image of this id. Held while it is exported, so that nobody else does the same.
@@ -69,7 +105,12 @@ impl DaemonSource {
 
     /// The archive that has a blob, if an image was read that has it.
     fn with_blob(&self, digest: &Digest) -> Result<Arc<Archive>, SourceError> {
-        let archive = self.exported().values().find(|archive| archive.has(digest)).cloned();
+        let find = || self.exported().values().find(|archive| archive.has(digest)).cloned();
+        let mut archive = find();
+        if archive.is_none() {
+            self.export_recalled().map_err(|error| error.into_source_error(self.place()))?;
+            archive = find();
+        }
         archive.ok_or_else(|| SourceError::AbsentBlob { place: self.place(), digest: digest.clone() })
     }
 }
@@ -87,13 +128,25 @@ impl Source for DaemonSource {
         let failed = |error: DaemonError| error.into_source_error(self.place());
         let Some(asked) = asked(name) else { return Ok(None) };
         let Some(inspected) = self.look_up(&asked, name).map_err(failed)? else { return Ok(None) };
+        if let Some(found) = self.recall(&inspected.id) {
+            return Ok(Some(found));
+        }
         let archive = self.image(&inspected.id).map_err(failed)?;
         let (kind, path, name) = (ArchiveKind::Docker, PathBuf::new(), Some(inspected.id.to_string()));
-        archive.find(&ImageName::from(Target::Archive { kind, path, name }))
+        let found = archive.find(&ImageName::from(Target::Archive { kind, path, name }))?;
+        if let (Some(memory), Some(found)) = (&self.memory, &found) {
+            // Without it, the next command exports the image again.
+            let _ = memory.keep(&inspected.id, &Remembered::new(found, archive.documents()));
+        }
+        Ok(found)
     }
 
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
-        self.with_blob(&descriptor.digest)?.document(descriptor)
+        let known = self.recalled().values().find_map(|remembered| remembered.document(&descriptor.digest));
+        match known {
+            Some(bytes) => Ok(bytes),
+            None => self.with_blob(&descriptor.digest)?.document(descriptor),
+        }
     }
 
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, SourceError> {

@@ -7,6 +7,7 @@
 //! ROOT/images/<name>.json             what a name points at
 //! ROOT/layers/<id map>/<diffID>/      unpacked layers: `tree`, and `owners` with what the headers said
 //! ROOT/caches/<name>/                 build caches; `roots` lists the blobs that they need, `key` says whose they are
+//! ROOT/daemons/<image id>.json        manifests and configs of images in daemons, which anybody may remove
 //! ROOT/tmp/<random>/                  sessions
 //! ```
 

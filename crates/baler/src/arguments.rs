@@ -236,6 +236,9 @@ pub(crate) struct BuildArguments {
     #[arg(long, value_name = "FILE.html", num_args = 0..=1, require_equals = true)]
     #[expect(clippy::option_option, reason = "absent, without a file, with one: as clap has it")]
     pub(crate) timings: Option<Option<PathBuf>>,
+    /// Write the image to Docker or Podman, and use the images that are there
+    #[arg(long, conflicts_with = "publish")]
+    pub(crate) daemon: bool,
     /// Where Docker listens, if it is needed: unix:///PATH, tcp://HOST:PORT, or `inherit` for what DOCKER_HOST says
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) docker_host: Option<String>,

@@ -127,7 +127,7 @@ impl Host {
 }
 
 /// Whether the program is started under the name of the one that it stands for.
-fn is_called_pack() -> bool {
+pub(crate) fn is_called_pack() -> bool {
     let name = std::env::args_os().next().map(PathBuf::from);
     name.as_deref().and_then(Path::file_name).is_some_and(|name| name == "pack")
 }

@@ -1,11 +1,12 @@
 //! Where the image of a build goes, and whether it may go there, which is found out before anything is built.
 
-use baler_image::{ImageName, Sink, Target};
-use baler_store::{Layout, LayoutError};
+use baler_daemon::DaemonSink;
+use baler_image::{ImageName, ResolvedImage, Sink, Target};
+use baler_store::{ArchiveError, ArchiveSink, Layout, LayoutError};
 
 use super::request::BuildRequest;
 use crate::context::Context;
-use crate::places::{Destinations, PublishError, RegistriesError};
+use crate::places::{DaemonsError, Destinations, PublishError, RegistriesError};
 
 /// Why an image cannot be written where it was to go.
 #[derive(Debug, thiserror::Error)]
@@ -17,8 +18,12 @@ pub enum DestinationError {
     Registries(#[from] RegistriesError),
     #[error("could not write the layout of '{name}'")]
     Layout { name: ImageName, source: LayoutError },
-    #[error("an image cannot be written to '{name}' yet")]
-    NoSuchPlace { name: ImageName },
+    #[error("{0}")]
+    Archive(#[from] ArchiveError),
+    #[error("{0}")]
+    Daemons(#[from] DaemonsError),
+    #[error("an image gets its id by what it is: '{name}' cannot be chosen")]
+    NoId { name: ImageName },
     #[error("when --publish is used, {previous} must be in the same image registry as {image}")]
     OtherRegistry { previous: ImageName, image: ImageName },
 }
@@ -27,6 +32,8 @@ pub enum DestinationError {
 pub(super) enum Destination {
     Store,
     Layout(Layout),
+    Archive(Box<ArchiveSink>),
+    Daemon(Box<DaemonSink>),
     Registries(Destinations),
 }
 
@@ -39,13 +46,27 @@ impl Destination {
             destinations.check()?;
             return Ok(Self::Registries(destinations));
         }
+        if let Some(engine) = request.daemon() {
+            let connection = context.places.daemons().connect(engine, context.store)?;
+            return Ok(Self::Daemon(Box::new(connection.sink())));
+        }
         let name = || request.image.clone();
         match request.image.target() {
             Target::Reference(_) => Ok(Self::Store),
             Target::Layout { path, .. } => Layout::create_or_open(path)
                 .map(Self::Layout)
                 .map_err(|source| DestinationError::Layout { name: name(), source }),
-            Target::Archive { .. } | Target::Daemon { .. } => Err(DestinationError::NoSuchPlace { name: name() }),
+            Target::Archive { kind, path, .. } => {
+                Ok(Self::Archive(Box::new(ArchiveSink::begin(*kind, path, context.store)?)))
+            }
+            Target::Daemon { .. } => Err(DestinationError::NoId { name: name() }),
+        }
+    }
+
+    /// Takes note of images that were found: what a daemon has need not be sent to it.
+    pub(super) fn learn(&self, image: &ResolvedImage) {
+        if let Self::Daemon(daemon) = self {
+            daemon.learn(image);
         }
     }
 
@@ -54,6 +75,8 @@ impl Destination {
         match self {
             Self::Store => Ok(context.store),
             Self::Layout(layout) => Ok(layout),
+            Self::Archive(archive) => Ok(archive.as_ref()),
+            Self::Daemon(daemon) => Ok(daemon.as_ref()),
             Self::Registries(destinations) => Err(destinations),
         }
     }

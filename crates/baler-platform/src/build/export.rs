@@ -66,6 +66,9 @@ pub(super) fn export(
         names: &names,
         threads: context.threads,
     };
+    for located in std::iter::once(&prepared.run_image).chain(&prepared.previous) {
+        prepared.destination.learn(&located.image);
+    }
     let exported = match prepared.destination.sink(context) {
         Ok(sink) => write(context, &inputs, sink, prepared, parts, log),
         Err(destinations) => {

@@ -126,7 +126,11 @@ fn find_previous(
     let name = request.previous_image.as_ref().unwrap_or(&request.image);
     let wanted = Wanted::Exactly(platform.clone());
     // What is replaced is where the new image goes.
-    let search = if request.publishes() { Search::Registry } else { Search::STORE };
+    let search = match request.daemon() {
+        Some(engine) => Search::Daemon(engine),
+        None if request.publishes() => Search::Registry,
+        None => Search::STORE,
+    };
     let needed = Needed::Documents;
     match locate(context, &Asked { role: "previous image", name, wanted: &wanted, search, needed }) {
         Ok(located) => Ok(Some(located)),

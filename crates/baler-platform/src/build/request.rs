@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use baler_cnb::run::RunImage;
-use baler_image::{ImageName, Platform};
+use baler_image::{DaemonImage, Engine, ImageName, Platform, Target};
 
 use super::executor::Executor;
 use crate::certificates::CertificateSource;
@@ -61,6 +61,8 @@ pub enum Delivery {
     Registries,
     /// There, and the local store keeps it as well.
     RegistriesAndStore,
+    /// A daemon.
+    Daemon(Engine),
 }
 
 /// Where the build cache is.
@@ -89,7 +91,19 @@ impl BuildRequest {
     pub fn publishes(&self) -> bool {
         match self.delivery {
             Delivery::Registries | Delivery::RegistriesAndStore => true,
-            Delivery::Store => false,
+            Delivery::Store | Delivery::Daemon(_) => false,
+        }
+    }
+
+    /// The daemon that the image goes to, if it goes to one.
+    pub fn daemon(&self) -> Option<Engine> {
+        match (self.image.target(), self.delivery) {
+            (Target::Daemon { engine, image: DaemonImage::Reference(_) }, _) => Some(*engine),
+            (Target::Reference(_), Delivery::Daemon(engine)) => Some(engine),
+            (
+                Target::Reference(_) | Target::Layout { .. } | Target::Archive { .. } | Target::Daemon { .. },
+                Delivery::Store | Delivery::Registries | Delivery::RegistriesAndStore | Delivery::Daemon(_),
+            ) => None,
         }
     }
 

@@ -1,10 +1,13 @@
 //! Docker and Podman: a connection is made when it is first needed, and what a daemon exports is kept for the command.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use baler_daemon::{Address, AddressError, Daemon, DaemonError, DaemonSink, DaemonSource, Surroundings, find_address};
 use baler_image::Engine;
 use baler_store::{Scratch, ScratchError, Store};
+
+/// The directory of the store in which manifests and configs of daemons' images are kept.
+const MEMORY: &str = "daemons";
 
 /// Says where a daemon listens.
 type FindAddress = Box<dyn Fn(Engine) -> Result<Address, AddressError> + Send + Sync>;
@@ -13,7 +16,7 @@ type FindAddress = Box<dyn Fn(Engine) -> Result<Address, AddressError> + Send + 
 pub struct Daemons {
     address: FindAddress,
     /// The one whose images are looked for as those of the local store are.
-    local: Option<Engine>,
+    local: OnceLock<Engine>,
     opened: Mutex<Vec<(Engine, Arc<Connection>)>>,
 }
 
@@ -46,18 +49,33 @@ impl Default for Daemons {
 impl Daemons {
     /// Daemons at the addresses that `address` finds; it is asked when one is needed.
     pub fn new(address: impl Fn(Engine) -> Result<Address, AddressError> + Send + Sync + 'static) -> Self {
-        Self { address: Box::new(address), local: None, opened: Mutex::default() }
+        Self { address: Box::new(address), local: OnceLock::new(), opened: Mutex::default() }
     }
 
-    /// The images of this daemon count as being here.
-    #[must_use]
-    pub fn with_local(self, engine: Engine) -> Self {
-        Self { local: Some(engine), ..self }
+    /// From now on the images of a daemon count as being here: those of Docker, or of Podman where no Docker is at its
+    /// usual place. Says which it is.
+    pub fn use_as_local(&self, store: &Store) -> Result<Engine, DaemonsError> {
+        let engine = match self.connect(Engine::Docker, store) {
+            Ok(_) => Engine::Docker,
+            Err(error @ DaemonsError::Open(DaemonError::Absent { .. })) => {
+                let is_usual = (self.address)(Engine::Docker)? == Daemons::default().usual_docker()?;
+                if !is_usual || self.connect(Engine::Podman, store).is_err() {
+                    return Err(error);
+                }
+                Engine::Podman
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(*self.local.get_or_init(|| engine))
+    }
+
+    fn usual_docker(&self) -> Result<Address, AddressError> {
+        (self.address)(Engine::Docker)
     }
 
     /// The daemon whose images count as being here.
     pub(crate) fn local(&self) -> Option<Engine> {
-        self.local
+        self.local.get().copied()
     }
 
     /// Connects to a daemon, unless that was done.
@@ -68,7 +86,8 @@ impl Daemons {
         }
         let daemon = Arc::new(Daemon::open(&(self.address)(engine)?)?);
         let work = store.scratch("daemon")?;
-        let source = Arc::new(DaemonSource::new(daemon, work.path()));
+        let source = DaemonSource::new(daemon, work.path()).with_memory(&store.root().join(MEMORY));
+        let source = Arc::new(source);
         let connection = Arc::new(Connection { source, work });
         opened.push((engine, Arc::clone(&connection)));
         Ok(connection)

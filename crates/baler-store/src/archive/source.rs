@@ -1,5 +1,6 @@
 //! An archive as a place where images are read from.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use baler_image::{ArchiveKind, Descriptor, Digest, Found, ImageName, Place, Source, SourceError, media_type};
@@ -46,7 +47,23 @@ impl Source for Archive {
     }
 }
 
+/// Documents of an image are not larger, but for odd ones.
+const USUAL_DOCUMENT: u64 = 1 << 20;
+
 impl Archive {
+    /// The manifests, indexes and configs of the archive, as far as they are sound and not of unusual size.
+    pub fn documents(&self) -> BTreeMap<Digest, Vec<u8>> {
+        let mut documents = self.contents.documents.clone();
+        for (digest, extent) in self.contents.blobs.iter().filter(|(_, extent)| extent.size <= USUAL_DOCUMENT) {
+            let descriptor = Descriptor::new("", extent.size, digest.clone());
+            match self.document(&descriptor) {
+                Ok(bytes) if bytes.starts_with(b"{") => drop(documents.insert(digest.clone(), bytes)),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        documents
+    }
+
     fn verified(&self, descriptor: &Descriptor) -> Result<Verified<Section>, SourceError> {
         let (place, digest) = (self.place(), descriptor.digest.clone());
         match self.contents.blobs.get(&digest) {

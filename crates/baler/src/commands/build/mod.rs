@@ -8,13 +8,14 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use baler_image::{ImageName, Target};
+use baler_image::{ArchiveKind, Engine, ImageName, Place, Target};
 use baler_lifecycle::export::{Exported, LayerOutcome, LayerReport};
 use baler_lifecycle::toml_file::write_whole;
 use baler_platform::build::{
     self, BuildRequest, BuildpackRequest, Built, Delivery, Executor, ExecutorChoice, OutputDirectories,
 };
 use baler_platform::certificates::CertificateSource;
+use baler_platform::context::Context;
 use baler_platform::output::{Level, Output as _};
 use baler_platform::volumes::Volume;
 use baler_platform::{images, variables};
@@ -22,7 +23,7 @@ use baler_platform::{images, variables};
 use super::format::{bytes, duration};
 use crate::arguments::{BuildArguments, ExecutorArgument, NetworkArgument};
 use crate::failure::NoBuilder;
-use crate::host::Host;
+use crate::host::{Host, is_called_pack};
 use crate::output::{Console, Page};
 
 pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Result<ExitCode> {
@@ -36,7 +37,8 @@ pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Resul
     let context = host.context(console, threads)?;
     let executor = Executor::choose(&context, choice(arguments.executor));
     let lifecycle = arguments.accepted.lifecycle_image.clone();
-    let request = request(arguments, &host, executor, console)?;
+    let delivery = delivery(&arguments, &context, console)?;
+    let request = request(arguments, &host, (executor, delivery), console)?;
     check::names(&request, lifecycle.as_deref(), host.config())?;
     let built = build::build(&context, &request).context("failed to build");
     if let Some(Some(page)) = &timings {
@@ -50,6 +52,24 @@ pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where the image goes. Called `pack`, the program has a daemon for its default, and does without one.
+fn delivery(arguments: &BuildArguments, context: &Context<'_>, console: &Console) -> anyhow::Result<Delivery> {
+    match (arguments.publish, arguments.keep) {
+        (true, false) => return Ok(Delivery::Registries),
+        (true, true) => return Ok(Delivery::RegistriesAndStore),
+        (false, _) if !arguments.daemon && !is_called_pack() => return Ok(Delivery::Store),
+        (false, _) => {}
+    }
+    match context.places.daemons().use_as_local(context.store) {
+        Ok(engine) => Ok(Delivery::Daemon(engine)),
+        Err(error) if arguments.daemon => Err(error.into()),
+        Err(error) => {
+            console.line(Level::Warning, &format!("{error}: images are looked for and kept in the local store"));
+            Ok(Delivery::Store)
+        }
+    }
+}
+
 fn choice(argument: ExecutorArgument) -> ExecutorChoice {
     match argument {
         ExecutorArgument::Auto => ExecutorChoice::Automatic,
@@ -61,7 +81,7 @@ fn choice(argument: ExecutorArgument) -> ExecutorChoice {
 fn request(
     arguments: BuildArguments,
     host: &Host,
-    executor: Executor,
+    (executor, delivery): (Executor, Delivery),
     console: &Console,
 ) -> anyhow::Result<BuildRequest> {
     let (cache, user) = (check::cache(&arguments, console)?, check::user(&arguments)?);
@@ -77,11 +97,7 @@ fn request(
         builder: builder.parse()?,
         executor,
         tags: arguments.tag.iter().map(|name| name.parse()).collect::<Result<_, _>>()?,
-        delivery: match (arguments.publish, arguments.keep) {
-            (false, _) => Delivery::Store,
-            (true, false) => Delivery::Registries,
-            (true, true) => Delivery::RegistriesAndStore,
-        },
+        delivery,
         cache,
         user,
         run_image_mirrors: host.config().run_images.clone(),
@@ -171,12 +187,23 @@ fn describe(layer: &LayerReport) -> String {
 /// The last lines: what was built, how to run it, how to hand it to Docker.
 fn conclude(request: &BuildRequest, exported: &Exported, console: &Console) {
     let image = &request.image;
-    let digest = exported.image.digest();
     if console.is_quiet() {
-        console.result(&format!("{image}@{digest}"));
+        console.result(&format!("{image}@{}", exported.image.identity()));
         return;
     }
     console.result(&format!("Successfully built image '{image}'"));
+    if let Place::Daemon { engine, .. } = exported.image.place() {
+        let program = match engine {
+            Engine::Docker => "docker",
+            Engine::Podman => "podman",
+        };
+        let name = match image.target() {
+            Target::Daemon { image, .. } => image.to_string(),
+            Target::Reference(_) | Target::Layout { .. } | Target::Archive { .. } => image.to_string(),
+        };
+        console.result(&format!("It is in {engine}: run it with `{program} run {name}`"));
+        return;
+    }
     let place = match image.target() {
         Target::Reference(reference) if request.publishes() => format!("in the registry {}", reference.registry()),
         Target::Reference(_) => "in the local store".to_owned(),
@@ -185,10 +212,14 @@ fn conclude(request: &BuildRequest, exported: &Exported, console: &Console) {
         Target::Daemon { engine, .. } => format!("in {engine}"),
     };
     let run = format!("run it with `baler run {image}`");
-    let hand_on = if request.publishes() {
-        format!("or `docker run {image}`")
-    } else {
-        format!("hand it to Docker with `baler save {image} | docker load`")
+    let hand_on = match image.target() {
+        Target::Reference(_) if request.publishes() => format!("or `docker run {image}`"),
+        Target::Archive { kind: ArchiveKind::Docker, path, .. } => {
+            format!("hand it to Docker with `docker load --input {}`", path.display())
+        }
+        Target::Reference(_) | Target::Layout { .. } | Target::Archive { .. } | Target::Daemon { .. } => {
+            format!("hand it to Docker with `baler save {image} | docker load`")
+        }
     };
     console.result(&format!("It is {place}: {run}, {hand_on}"));
 }

@@ -47,6 +47,11 @@ impl Docker {
         Some(docker)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        socket(self.directory.path())
+    }
+
     /// Its client.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker");

@@ -7,6 +7,8 @@
 mod plan;
 mod validate;
 
+use std::collections::BTreeSet;
+
 use baler_cnb::api::PlatformApi;
 use baler_cnb::report::{ImageReport, Report};
 use baler_image::{Digest, ImageName, ResolvedImage, Sink, Source};
@@ -90,9 +92,10 @@ pub fn rebase(inputs: &RebaseInputs<'_>, places: &RebasePlaces<'_>, log: &dyn Lo
     for warning in &plan.warnings {
         log.warn(warning);
     }
+    let present = present(inputs.app, places);
     for (index, layer) in plan.manifest.value.layers.iter().enumerate() {
         let source = if index < plan.base_layers { places.run_image } else { places.app };
-        if !is_foreign(layer) {
+        if !is_foreign(layer) && !present.contains(&layer.digest) {
             copy_blob(places.sink, Some(source), layer, log)
                 .map_err(|source| RebaseError::Layer { digest: layer.digest.clone(), source })?;
         }
@@ -101,4 +104,10 @@ pub fn rebase(inputs: &RebaseInputs<'_>, places: &RebasePlaces<'_>, log: &dyn Lo
     let image = store_image(places.sink, new, inputs.names, log).map_err(RebaseError::Store)?;
     let report: ImageReport = image_report(&image, inputs.names);
     Ok(Rebased { image, report: Report { build: None, image: report } })
+}
+
+/// What is there for certain, and need not be asked for: the layers of the app, where the new image goes into its repository.
+fn present<'a>(app: &'a ResolvedImage, places: &RebasePlaces<'_>) -> BTreeSet<&'a Digest> {
+    let is_same = places.app.repository().is_some_and(|repository| places.sink.repository() == Some(repository));
+    app.layers().iter().filter(|_| is_same).map(|layer| &layer.descriptor.digest).collect()
 }

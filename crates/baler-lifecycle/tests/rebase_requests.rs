@@ -29,6 +29,10 @@ fn image(layers: &[&str], labels: &Value) -> Image {
     Image::of(media_type::OCI_CONFIG, config.to_string().into_bytes(), layers.iter().map(layer).collect())
 }
 
+fn found(name: &ImageName, source: &dyn Source) -> ResolvedImage {
+    resolve(name, &Wanted::Exactly("linux/amd64".parse().unwrap()), source).unwrap()
+}
+
 struct Fixture {
     registry: TestRegistry,
     client: Arc<Client>,
@@ -44,7 +48,8 @@ impl Fixture {
             "runImage": {"topLayer": diff_id("old top"), "reference": "x", "image": run_image},
             "stack": {"runImage": {"image": run_image}}
         });
-        let labels = json!({"io.buildpacks.lifecycle.metadata": metadata.to_string(), "io.buildpacks.rebasable": "true"});
+        let labels =
+            json!({"io.buildpacks.lifecycle.metadata": metadata.to_string(), "io.buildpacks.rebasable": "true"});
         let app = image(&["shared", "old top", "application"], &labels);
         registry.push_image("team/app", Some("1"), &app).unwrap();
         let new = image(&["shared", "new one", "new top"], &json!({}));
@@ -61,18 +66,14 @@ impl Fixture {
         RegistrySource::new(Arc::clone(&self.client), name.reference().unwrap().into())
     }
 
-    fn resolve(&self, name: &ImageName, source: &dyn Source) -> ResolvedImage {
-        resolve(name, &Wanted::Exactly("linux/amd64".parse().unwrap()), source).unwrap()
-    }
-
     fn rebase(&self, to: &str) -> ResolvedImage {
         let (app, run_image, to) = (self.name("team/app:1"), self.name("bases/run:1"), self.name(to));
         let (app_source, run_source) = (self.source(&app), self.source(&run_image));
         let sink = RegistrySink::new(Arc::clone(&self.client), to.reference().unwrap().into());
         let inputs = RebaseInputs {
             platform_api: "0.15".parse().unwrap(),
-            app: &self.resolve(&app, &app_source),
-            run_image: &self.resolve(&run_image, &run_source),
+            app: &found(&app, &app_source),
+            run_image: &found(&run_image, &run_source),
             force: false,
             created: 0,
             names: &[to],

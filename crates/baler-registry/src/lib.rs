@@ -11,6 +11,8 @@ mod docker_config;
 mod download;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod helper;
 mod host_certificates;

@@ -29,6 +29,8 @@ finish() {
         kill "$process" 2> /dev/null || true
         wait "$process" 2> /dev/null || true
     done
+    # Podman mounts its store on itself.
+    umount "$work/podman/root/overlay" 2> /dev/null || true
     rm -rf "$work" 2> /dev/null || true
 }
 trap finish EXIT
@@ -66,8 +68,9 @@ start_docker() {
 # The limits of this machine may be lower than those that Podman would set.
 podman() {
     local limits=()
-    [[ $1 != run ]] || limits=(--ulimit host)
-    command podman --root "$work/podman/root" --runroot "$work/podman/run" "$1" "${limits[@]}" "${@:2}"
+    [[ $1 != run ]] || limits=(--ulimit nofile=1024:1024 --ulimit nproc=1024:1024)
+    command podman --root "$work/podman/root" --runroot "$work/podman/run" --storage-driver overlay \
+        --runtime runc --cgroup-manager cgroupfs "$1" "${limits[@]}" "${@:2}"
 }
 
 # A builder with one buildpack, whose layer is cached and launched, and an application.

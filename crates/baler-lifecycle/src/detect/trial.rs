@@ -152,6 +152,9 @@ fn misfits(dependencies: &BTreeMap<&str, Dependency<'_>>) -> Vec<(usize, String)
 }
 
 #[cfg(test)]
+mod search;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -17,7 +17,7 @@ pub fn read_answer(bytes: &[u8]) {
         if let Challenge::Bearer { realm, .. } = challenge
             && let Ok(location) = base.join(&realm)
         {
-            assert!(!location.to_string().contains('@'), "{location}");
+            assert!(!location.authority().contains('@'), "{location}");
         }
     }
     if let Ok(location) = base.join(text) {

@@ -66,9 +66,9 @@ fn switch_to(place: &Place, image: &str) {
 
 /// A label of an image of the store or of a layout.
 fn label(place: &Place, image: &str, name: &str) -> Value {
-    let inspected = place.run(&["inspect", image, "-o", "json"]).success();
+    let inspected = place.run(&["inspect", "--local", image, "-o", "json"]).success();
     let value: Value = serde_json::from_str(&inspected.stdout).unwrap();
-    let label = &value["labels"][name];
+    let label = &value["local_info"]["labels"][name];
     if let Some(text) = label.as_str() { serde_json::from_str(text).unwrap() } else { label.clone() }
 }
 

@@ -7,7 +7,7 @@ use baler_store::Layout;
 use baler_test_registry::{Auth, Fault, Image, Options, Rule, TestRegistry, User as Login, index};
 use serde_json::{Value, json};
 
-use crate::support::{Base, Outcome, Place, User, application, buildpack, users, write};
+use crate::support::{Base, Docker, Outcome, Place, User, application, buildpack, outcome, users, write};
 
 /// The base image of the tests, with a variable that says which one it is, for a platform.
 fn run_image(which: &str, platform: &str) -> Image {
@@ -125,6 +125,29 @@ fn issue_2128_an_extension_switches_to_an_index_that_nobody_has_pulled() {
             "{lines:#?}"
         );
         assert_eq!(recorded_in(&registry, "team/app", "1"), metadata(&place, "app"));
+    }
+}
+
+/// The same into a daemon, which has neither the old run image nor the new one.
+#[test]
+fn issue_2128_into_a_docker_daemon() {
+    let Some(docker) = Docker::start() else { return };
+    let Some(place) = place(User::Caller, &["switch"]) else { return };
+    let registry = TestRegistry::start(Options::default()).unwrap();
+    let (amd64, arm64) = (run_image("amd64", "linux/amd64"), run_image("arm64", "linux/arm64"));
+    registry.push_index("team/run", "jammy", &[("linux/arm64", &arm64), ("linux/amd64", &amd64)]).unwrap();
+    let name = format!("{}/team/run:jammy", registry.address());
+    switch_to(&place, &name);
+    let build = ["build", "app", "--builder", "builder", "--path", "app", "--daemon"];
+    for _ in 0..2 {
+        outcome(place.command(&build).env("DOCKER_HOST", docker.address())).success();
+        let label = "{{index .Config.Labels \"io.buildpacks.lifecycle.metadata\"}}";
+        let text = docker.run(&["inspect", "--format", label, "app"]).success().stdout;
+        let recorded = &serde_json::from_str::<Value>(&text).unwrap()["runImage"];
+        let reference = format!("{}/team/run@{}", registry.address(), amd64.digest());
+        assert_eq!((&recorded["reference"], &recorded["image"]), (&json!(reference), &json!(name)), "{text}");
+        let ran = docker.run(&["run", "--rm", "--network", "host", "app"]).success();
+        assert_eq!(ran.stdout, "this is amd64\n");
     }
 }
 

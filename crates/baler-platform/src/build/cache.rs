@@ -7,7 +7,7 @@ use baler_image::{ImageName, ResolveError};
 use baler_lifecycle::cache::{Cache, CacheError, ImageCache, ImageCachePlace, TreeCache, VolumeCache};
 use baler_lifecycle::export::DEFAULT_CREATED_TEXT;
 
-use super::request::{BuildRequest, CacheRequest};
+use super::request::{BuildRequest, CacheRequest, Delivery};
 use crate::context::Context;
 use crate::images::{cache_key, published_cache_key, volume_cache_key};
 use crate::output::Level;
@@ -48,7 +48,7 @@ impl CachePlace {
     /// The place that is asked for. What is in the local store stays there as long as this process lives.
     pub(super) fn choose(context: &Context<'_>, request: &BuildRequest) -> Result<Self, BuildCacheError> {
         let key = match &request.cache {
-            CacheRequest::OfImage if request.publishes() => published_cache_key(&request.image),
+            CacheRequest::OfImage if request.delivery != Delivery::Store => published_cache_key(&request.image),
             CacheRequest::OfImage => cache_key(&request.image),
             CacheRequest::Volume(name) => volume_cache_key(name),
             CacheRequest::Bind(source) => {

@@ -11,7 +11,7 @@ const LAYOUT: &str = "oci:";
 const PUBLISHED: &str = "published:";
 const VOLUME: &str = "volume:";
 
-/// The key of the cache of an image that goes to a registry.
+/// The key of the cache of an image that goes to a registry or a daemon.
 pub(crate) fn published_cache_key(name: &ImageName) -> String {
     format!("{PUBLISHED}{}", cache_key(name))
 }
@@ -52,7 +52,16 @@ pub(super) fn is_orphan(cache: &CacheEntry, images: &BTreeSet<Reference>) -> boo
     }
     match key.strip_prefix(LAYOUT).and_then(|rest| rest.rsplit_once(':')) {
         Some((path, _)) => !Path::new(path).join("index.json").exists(),
-        None => !images.iter().any(|reference| &reference_key(reference) == key),
+        None => !is_elsewhere(key) && !images.iter().any(|reference| &reference_key(reference) == key),
+    }
+}
+
+/// Whether the key is that of an image in an archive that is there, or in a daemon.
+fn is_elsewhere(key: &str) -> bool {
+    match key.parse::<ImageName>().as_ref().map(ImageName::target) {
+        Ok(Target::Archive { path, .. }) => path.exists(),
+        Ok(Target::Daemon { .. }) => true,
+        Ok(Target::Reference(_) | Target::Layout { .. }) | Err(_) => false,
     }
 }
 
@@ -83,6 +92,11 @@ mod tests {
         for key in [published_cache_key(&"app".parse().unwrap()), volume_cache_key("mine")] {
             assert!(!is_orphan(&cache(Some(&key)), &BTreeSet::new()), "{key}");
         }
+        let archive = tempfile::NamedTempFile::new().unwrap();
+        let key = |path: &Path| cache_key(&format!("docker-archive:{}:app:1", path.display()).parse().unwrap());
+        assert!(!is_orphan(&cache(Some(&key(archive.path()))), &images));
+        assert!(is_orphan(&cache(Some(&key(Path::new("/nowhere/app.tar")))), &images));
+        assert!(!is_orphan(&cache(Some(&cache_key(&"docker-daemon:app".parse().unwrap()))), &images));
         let layout = tempfile::tempdir().unwrap();
         let key = cache_key(&format!("oci:{}:1.0", layout.path().display()).parse().unwrap());
         assert!(is_orphan(&cache(Some(&key)), &images));

@@ -18,6 +18,7 @@
 
 pub mod apply;
 pub mod archive;
+mod closed;
 pub mod directory;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -7,10 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
+use crate::closed::Opened;
 use crate::directory::DirectoryLayer;
 use crate::glob::{BadPattern, matches};
 use crate::tar::{TarError, TarWriter};
@@ -69,7 +70,14 @@ impl SliceLayer {
         }
         for relative in &self.entries {
             let path = below(&self.directory.root, relative);
-            let metadata = stat(&path)?;
+            let is_hidden = |error: &TarError| matches!(error, TarError::Stat { source, .. } if source.kind() == ErrorKind::PermissionDenied);
+            let (metadata, _opened) = match stat(&path) {
+                Err(error) if is_hidden(&error) => {
+                    let opened = Opened::directories_above(&self.directory.root, relative);
+                    (stat(&path)?, opened)
+                }
+                other => (other?, Vec::new()),
+            };
             let attributes = self.directory.attributes(relative, &metadata);
             add_from_disk(&mut tar, &path, &metadata, &below(&self.directory.path_in_image, relative), &attributes)?;
         }

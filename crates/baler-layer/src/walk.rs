@@ -1,13 +1,12 @@
 //! The order of a layer's entries, and adding one entry from disk.
 
 use std::ffi::OsString;
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::Write;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
-
+use crate::closed::{Opened, open_file};
 use crate::tar::{Attributes, SpecialFile, TarError, TarWriter};
 
 /// Calls `visit` with the path relative to `root` of every entry, the root (empty path) first, depth first, names in
@@ -21,6 +20,7 @@ pub(crate) fn walk(
         return Err(TarError::NotADirectory { path: root.to_owned() });
     }
     visit(Path::new(""), &metadata)?;
+    let _opened = Opened::directory(root, &metadata);
     walk_below(root, &mut PathBuf::new(), visit)
 }
 
@@ -35,6 +35,7 @@ fn walk_below(
         relative.push(&name);
         visit(relative, &metadata)?;
         if metadata.is_dir() {
+            let _opened = Opened::directory(&path, &metadata);
             walk_below(&path, relative, visit)?;
         }
         relative.pop();
@@ -91,9 +92,7 @@ fn add_file<W: Write>(
     attributes: &Attributes,
 ) -> Result<(), TarError> {
     let failed = |source| TarError::ReadFile { path: path.to_owned(), source };
-    // Not blocking, should a fifo have taken the place of the file since it was looked at.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file: File = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| failed(error.into()))?.into();
+    let file = open_file(path).map_err(|error| failed(error.into()))?;
     let size = file.metadata().map_err(failed)?.len();
     tar.file(name, attributes, size, file).map_err(|error| name_on_disk(error, path))
 }

@@ -26,9 +26,10 @@ pub enum KernelCalls {
 }
 
 impl NativeExecutor {
-    /// An executor that uses the best that the kernel has.
+    /// An executor that uses the calls that the program does.
     pub fn new(program: SandboxProgram, id_map: IdMap) -> Self {
-        Self { program, id_map, kernel_calls: KernelCalls::Best }
+        let kernel_calls = program.kernel_calls;
+        Self { program, id_map, kernel_calls }
     }
 
     fn request(&self, root: &Root, command: &Command) -> SandboxRequest {

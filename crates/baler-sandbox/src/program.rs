@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 
-use crate::{Operation, SandboxError, helper};
+use crate::{KernelCalls, Operation, SandboxError, helper};
 
 /// What the first argument is when the program acts as its own helper. No command may have this name.
 const MARKER: &str = "__baler-sandbox";
@@ -19,17 +19,19 @@ const NAME: &str = "baler-sandbox";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxProgram {
     path: PathBuf,
+    /// Which calls to the kernel its sandboxes use.
+    pub kernel_calls: KernelCalls,
 }
 
 impl SandboxProgram {
     /// The running program itself, also when its file has been replaced.
     pub fn current() -> Self {
-        Self { path: PathBuf::from("/proc/self/exe") }
+        Self::at("/proc/self/exe")
     }
 
     /// The executable at `path`.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), kernel_calls: KernelCalls::Best }
     }
 
     /// Starts the helper. It has no environment and nothing of the caller but the socket and standard error.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use baler_platform::context::Context;
 use baler_platform::interrupt::Interrupt;
 use baler_platform::places::{Daemons, Places, PullPolicy};
-use baler_sandbox::{HostIds, Identity, SandboxProgram};
+use baler_sandbox::{HostIds, Identity, KernelCalls, SandboxProgram};
 use baler_store::Store;
 
 use crate::config::Config;
@@ -117,7 +117,7 @@ impl Host {
             pull_policy: self.pull_policy,
             caller,
             host_ids,
-            program: SandboxProgram::current(),
+            program: sandbox_program(&self.variables),
             program_file: std::env::current_exe().context("could not find this program's own file")?,
             launchers: baler_lifecycle::launcher_binary::embedded,
             variables: self.variables.clone(),
@@ -136,6 +136,15 @@ pub(crate) fn is_called_pack() -> bool {
 pub(crate) fn variables() -> BTreeMap<String, String> {
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     std::env::vars_os().filter_map(text).collect()
+}
+
+/// This program. `BALER_KERNEL_CALLS=oldest` has its sandboxes made as on Linux 5.11, for tests and to look for faults.
+pub(crate) fn sandbox_program(variables: &BTreeMap<String, String>) -> SandboxProgram {
+    let is_oldest = variables.get("BALER_KERNEL_CALLS").is_some_and(|value| value == "oldest");
+    let kernel_calls = if is_oldest { KernelCalls::Oldest } else { KernelCalls::Best };
+    let mut program = SandboxProgram::current();
+    program.kernel_calls = kernel_calls;
+    program
 }
 
 /// Who runs the program, and which ids the host gives it.

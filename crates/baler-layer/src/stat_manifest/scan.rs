@@ -73,6 +73,9 @@ impl Entry<'_> {
 /// Takes the entries of a scan; a false answer ends it.
 pub(super) trait Visitor {
     fn visit(&mut self, entry: &Entry<'_>) -> bool;
+
+    /// The directory that was visited last, which has this path, cannot be looked into. A false answer ends the scan.
+    fn closed(&mut self, path: &[u8]) -> bool;
 }
 
 /// Records every entry.
@@ -82,6 +85,8 @@ pub(super) struct Recorder {
     /// Entries that changed at this time or later are recent.
     since: Time,
     recent: Vec<Recent>,
+    /// Where the last record is.
+    last: usize,
 }
 
 /// An entry that may change again without its time moving.
@@ -99,14 +104,20 @@ impl Visitor for Recorder {
             self.recent.push(Recent { time, path, place: self.records.len() });
         }
         self.count += 1;
+        self.last = self.records.len();
         entry.record(&mut self.records);
+        true
+    }
+
+    fn closed(&mut self, _path: &[u8]) -> bool {
+        self.spoil(self.last);
         true
     }
 }
 
 impl Recorder {
     pub(super) fn new(since: Time) -> Self {
-        Self { count: 0, records: Vec::new(), since, recent: Vec::new() }
+        Self { count: 0, records: Vec::new(), since, recent: Vec::new(), last: 0 }
     }
 
     /// The latest recent change.
@@ -116,9 +127,15 @@ impl Recorder {
 
     /// Makes the records of recent entries equal nothing.
     pub(super) fn spoil_recent(&mut self) {
-        for recent in &self.recent {
-            self.records[recent.place..][INODE].copy_from_slice(&NO_INODE.to_le_bytes());
+        let places: Vec<usize> = self.recent.iter().map(|recent| recent.place).collect();
+        for place in places {
+            self.spoil(place);
         }
+    }
+
+    /// Makes a record equal nothing.
+    fn spoil(&mut self, place: usize) {
+        self.records[place..][INODE].copy_from_slice(&NO_INODE.to_le_bytes());
     }
 
     /// Whether the recent entries are still as they are recorded.
@@ -127,7 +144,7 @@ impl Recorder {
             let path = root.join(&recent.path);
             match statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) if Time::of_change(&stat) == recent.time => {}
-                Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => return Ok(false),
+                Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS) => return Ok(false),
                 Err(error) => return Err(StatManifestError::Walk { path, source: error.into() }),
             }
         }
@@ -168,6 +185,11 @@ impl Visitor for Verifier<'_> {
         }
         self.difference.is_none()
     }
+
+    fn closed(&mut self, path: &[u8]) -> bool {
+        self.difference = Some(OsStr::from_bytes(path).into());
+        false
+    }
 }
 
 /// Walks the tree, the root first, depth first, names in byte order. Links are not followed.
@@ -206,8 +228,19 @@ impl Scan<'_> {
                 return Ok(false);
             }
             if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-                let child = open_directory(directory, &*name)?;
-                if !self.below(child.as_fd(), depth.checked_add(1).ok_or(Errno::NAMETOOLONG)?)? {
+                let child = match open_directory(directory, &*name) {
+                    Err(Errno::ACCESS) if self.visitor.closed(&self.path) => {
+                        self.path.truncate(length);
+                        continue;
+                    }
+                    Err(Errno::ACCESS) => return Ok(false),
+                    child => child?,
+                };
+                if stat.st_mode & 0o500 != 0o500 && !can_search(&child) {
+                    if !self.visitor.closed(&self.path) {
+                        return Ok(false);
+                    }
+                } else if !self.below(child.as_fd(), depth.checked_add(1).ok_or(Errno::NAMETOOLONG)?)? {
                     return Ok(false);
                 }
             }
@@ -215,6 +248,11 @@ impl Scan<'_> {
         }
         Ok(true)
     }
+}
+
+/// Whether its entries can be looked at.
+fn can_search(directory: &OwnedFd) -> bool {
+    statat(directory, ".", AtFlags::empty()).is_ok()
 }
 
 fn open_directory(at: BorrowedFd<'_>, path: impl rustix::path::Arg) -> rustix::io::Result<OwnedFd> {

@@ -14,11 +14,16 @@ use crate::sys::{self, MountAttributes};
 /// Gives the attached mount that `mount` is the root of these attributes.
 pub(super) fn set_attributes(mount: &OwnedFd, attributes: MountAttributes) -> Result<(), Errno> {
     let failed = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
-    let path = fs::read_link(sys::descriptor_path(mount)).map_err(failed)?;
+    // By its descriptor: mapped ids may have no right to search the directories that lead to it.
+    let own = PathBuf::from(sys::descriptor_path(mount));
+    let path = fs::read_link(&own).map_err(failed)?;
     let table = fs::read("/proc/self/mountinfo").map_err(failed)?;
     for (mount_point, flags) in mounts(&table) {
-        if mount_point == path || (attributes.recursive && mount_point.starts_with(&path)) {
-            remount(&mount_point, flags | wanted(attributes))?;
+        let Ok(below) = mount_point.strip_prefix(&path) else { continue };
+        if below.as_os_str().is_empty() {
+            remount(&own, flags | wanted(attributes))?;
+        } else if attributes.recursive {
+            remount(&own.join(below), flags | wanted(attributes))?;
         }
     }
     Ok(())

@@ -15,13 +15,8 @@ pub(crate) fn run(arguments: &DoctorArguments, console: &Console) -> anyhow::Res
     let host = Host::open();
     let variables = host::variables();
     let (caller, host_ids) = host::ids(&variables)?;
-    let patient = Patient {
-        store: host.as_ref().ok().map(Host::store),
-        caller,
-        host_ids,
-        program: baler_sandbox::SandboxProgram::current(),
-        variables,
-    };
+    let program = host::sandbox_program(&variables);
+    let patient = Patient { store: host.as_ref().ok().map(Host::store), caller, host_ids, program, variables };
     let mut findings = doctor::examine(&patient);
     if let Err(error) = &host {
         findings.push(Finding::problem(

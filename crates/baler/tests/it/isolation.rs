@@ -119,3 +119,21 @@ fn names_resolve_and_the_hosts_certificates_are_there() {
         }
     }
 }
+
+#[test]
+fn with_the_calls_of_the_oldest_kernel_builds_are_the_same() {
+    for user in users() {
+        let Some(place) = Place::with_builder(user, &["plain"]) else { return };
+        let script = "mkdir \"$1/dep\"; ls -ld / /etc /tmp /layers /workspace | busybox awk '{print $1, $3, $4}' >\"$1/dep/seen\"
+            printf '[types]\\nlaunch = true\\ncache = true\\n' >\"$1/dep.toml\"
+            ! touch /usr/mine 2>/dev/null; ! touch /platform/mine 2>/dev/null; touch /tmp/mine";
+        buildpack(&place, "plain", "exit 0", script);
+        application(&place, &[("a.txt", "a")]);
+        place.create_builder();
+        let with = |calls: &str| {
+            let arguments = ["build", "app", "-B", "builder", "-p", "app", "-q", "--clear-cache"];
+            crate::support::outcome(place.command(&arguments).env("BALER_KERNEL_CALLS", calls)).success().stdout
+        };
+        assert_eq!(with("best"), with("oldest"), "{user:?}");
+    }
+}

@@ -155,7 +155,7 @@ fn list(directory: &Path) -> Vec<String> {
 }
 
 /// Waits for the processes of the program: those that run its file, and those that it has stacked layers for.
-fn wait_until_all_ended(place: &Path) {
+pub(crate) fn wait_until_all_ended(place: &Path) {
     let deadline = Instant::now() + Duration::from_secs(10);
     let place = place.to_str().unwrap();
     let is_left = |entry: std::io::Result<std::fs::DirEntry>| {

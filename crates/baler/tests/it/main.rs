@@ -13,6 +13,7 @@ mod build;
 mod builder;
 mod daemon;
 mod doctor;
+mod ended;
 mod extensions;
 mod images;
 mod in_place;

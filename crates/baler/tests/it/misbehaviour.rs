@@ -68,8 +68,8 @@ fn output_that_is_not_utf_8_goes_through_unchanged() {
 
 #[test]
 fn much_output_is_passed_on_and_not_kept() {
-    const SIZE: usize = 100 << 20;
-    let Some(place) = place(User::Caller, "dd if=/dev/zero bs=1048576 count=100 2>/dev/null") else { return };
+    const SIZE: usize = 200 << 20;
+    let Some(place) = place(User::Caller, "dd if=/dev/zero bs=1048576 count=200 2>/dev/null") else { return };
     let mut command = place.command(&["build", "app", "-B", "builder", "-p", "app"]);
     let mut child = crate::support::spawn(command.stdout(Stdio::piped()));
     let mut stdout = child.stdout.take().unwrap();
@@ -124,23 +124,42 @@ fn a_socket_is_left_out_of_its_layer_and_a_pipe_is_not() {
 }
 
 #[test]
-fn what_the_caller_cannot_read_ends_the_build() {
+fn what_its_owner_cannot_read_is_in_the_image_all_the_same() {
+    let script = "echo secret >\"$1/dep/closed\"; mkdir \"$1/dep/directory\"; echo y >\"$1/dep/directory/y\"
+        echo z >write-only; mkdir hidden; echo h >hidden/h
+        chmod 0 \"$1/dep/closed\" \"$1/dep/directory\"; chmod 0200 write-only; chmod 0300 hidden";
+    let mut digests = Vec::new();
     for user in users() {
-        for (name, script) in [
-            ("closed", "echo secret >\"$1/dep/closed\"; chmod 0 \"$1/dep/closed\""),
-            ("directory", "mkdir \"$1/dep/directory\"; echo y >\"$1/dep/directory/y\"; chmod 0 \"$1/dep/directory\""),
-        ] {
-            let Some(place) = place(user, script) else { return };
-            let built = place.build(&[]);
-            if user == User::Caller && rustix::process::geteuid().is_root() {
-                built.success();
-            } else {
-                let failed = built.failure(1);
-                let end = format!("layers/test_odd/dep/{name}: Permission denied");
-                assert!(failed.stderr.contains(&end), "{user:?}: {}", failed.stderr);
-            }
-            assert_clean(&place);
-        }
+        let Some(place) =
+            place(user, &format!("[ -e \"$1/dep/closed\" ] || {{ {script}\n}}\nls -ld \"$1/dep/closed\""))
+        else {
+            return;
+        };
+        let built = place.build(&[]).success();
+        assert!(built.stdout.contains("----------"), "{user:?}: {}", built.stdout);
+        let shown = place.run(&["run", "app", "--entrypoint", "ls", "--", "-l", "/layers/test_odd/dep"]).success();
+        assert!(shown.stdout.contains("d---------"), "{user:?}: {}", shown.stdout);
+        assert_clean(&place);
+        // From the cache they come as they were.
+        let first = place.run(&["images"]).success().stdout;
+        digests.push(place.build(&["-q", "--clear-cache"]).success().stdout);
+        digests.push(place.build(&["-q", "--clear-cache"]).success().stdout);
+        assert!(place.build(&[]).success().stdout.contains("----------"), "{user:?}: {first}");
+        assert_clean(&place);
+    }
+    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+}
+
+#[test]
+fn nothing_can_be_given_to_others() {
+    for user in users() {
+        let script = "! busybox chown 0:0 \"$1/dep/file\" 2>/dev/null; ! busybox chown 4242 \"$1/dep/file\" 2>/dev/null
+            ls -ln \"$1/dep/file\"";
+        let Some(place) = place(user, script) else { return };
+        let built = place.build(&[]).success();
+        let line = built.stdout.lines().find(|line| line.starts_with("-rw-r--r--")).unwrap();
+        assert_eq!(line.split_whitespace().skip(2).take(2).collect::<Vec<_>>(), ["1000", "1000"], "{user:?}");
+        assert_clean(&place);
     }
 }
 

@@ -24,7 +24,7 @@ impl Terminal {
             eprintln!("SKIP: needs setsid");
             return None;
         }
-        let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&keyboard).unwrap();
         unlockpt(&keyboard).unwrap();
         let name = ptsname(&keyboard, Vec::new()).unwrap();
@@ -55,6 +55,12 @@ impl Terminal {
     /// Sends a signal to the program alone.
     pub fn signal(&self, signal: Signal) {
         rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Closes the terminal, as closing its window does, and says with which code the program ended.
+    pub fn close(mut self) -> Option<i32> {
+        drop(self.keyboard);
+        self.child.wait().unwrap().code()
     }
 
     /// All that was said, once the program has ended.

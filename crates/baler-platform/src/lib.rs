@@ -17,6 +17,7 @@ pub mod output;
 pub mod packages;
 pub mod places;
 pub mod rebase;
+pub mod project;
 pub mod run;
 mod strict_toml;
 mod transfers;

@@ -139,7 +139,7 @@ pub(crate) struct BuildArguments {
     /// Builder: a name in the store, or oci:PATH
     #[arg(short = 'B', long, value_name = "BUILDER")]
     pub(crate) builder: Option<String>,
-    /// Application directory
+    /// Application directory, or a zip file of one
     #[arg(short, long, value_name = "DIR", default_value = ".", hide_default_value = true)]
     pub(crate) path: PathBuf,
     /// Buildpack instead of those of the builder's order: a directory, an archive or package (.tgz, .cnb) as a file or URL, a package's image (`docker://NAME`), the ID[@VERSION] of one in the builder, or from=builder for its whole order (repeatable)
@@ -151,6 +151,9 @@ pub(crate) struct BuildArguments {
     /// Buildpack after each group of the builder's order (repeatable)
     #[arg(long, value_name = "BUILDPACK")]
     pub(crate) post_buildpack: Vec<String>,
+    /// The project.toml; that of the application's directory where left out
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) descriptor: Option<PathBuf>,
     /// Image extension, in any of the ways that buildpacks are named (repeatable)
     #[arg(long, value_name = "EXTENSION", value_delimiter = ',')]
     pub(crate) extension: Vec<String>,

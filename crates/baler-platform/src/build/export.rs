@@ -1,7 +1,6 @@
 //! The last phase: what the build left becomes an image, in the store, in a layout, or in registries.
 
 use baler_cnb::group::GroupFile;
-use baler_cnb::project_metadata::ProjectMetadata;
 use baler_cnb::run::{RunFile, RunImage, StackFile};
 use baler_image::{Sink, Source};
 use baler_lifecycle::analyze::Analysis;
@@ -52,7 +51,7 @@ pub(super) fn export(
         restoration: parts.restoration,
         run: &run_file(prepared),
         stack: &StackFile::default(),
-        project: &ProjectMetadata::default(),
+        project: &request.project,
         launcher: Launcher {
             bytes,
             version: version::REFERENCE_LIFECYCLE,

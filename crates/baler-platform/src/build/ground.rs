@@ -112,8 +112,7 @@ fn lay_layers(
     let directories = Directories::make(scratch, roots, &request.workspace)?;
     // Unpacking keeps the processors busy, copying the disk.
     let (unpacked, copied) = std::thread::scope(|scope| {
-        let copying =
-            scope.spawn(|| workspace::copy(&request.application, &directories.workspace.host, context.store.root()));
+        let copying = scope.spawn(|| workspace::fill(context, request, &directories.workspace.host));
         let unpacked = unpack(context, located, &id_map);
         (unpacked, copying.join())
     });
@@ -132,7 +131,7 @@ fn lay_in_place(context: &Context<'_>, request: &BuildRequest, ids: (u32, u32)) 
     context.output.line(Level::Warning, &in_place::warning(context, ids));
     let user = in_place::user(context, ids);
     let directories = Directories::in_place(Borrowed::take(context, request, user)?)?;
-    let copied = workspace::copy(&request.application, &directories.workspace.host, context.store.root())?;
+    let copied = workspace::fill(context, request, &directories.workspace.host)?;
     tell_left_out(context, &copied);
     let executor = Box::new(InPlaceExecutor { program: context.program.clone() });
     Ok(Floor { directories, user, executor, root: Root::default() })

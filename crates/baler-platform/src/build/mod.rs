@@ -24,6 +24,7 @@ mod request;
 pub(crate) mod run_image;
 mod surroundings;
 pub mod workspace;
+mod zip_file;
 
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ pub use outputs::OutputError;
 pub use phase::{Phase, PhaseError};
 pub use request::{
     BuildRequest, BuildpackRequest, CacheRequest, Delivery, ExecutionEnvironment, InvalidExecutionEnvironment,
-    InvalidWorkspaceName, OutputDirectories, UserRequest, WorkspaceName,
+    InvalidWorkspaceName, OutputDirectories, RequestedModule, UserRequest, WorkspaceName,
 };
 pub(crate) use surroundings::{home_directory, host_files};
 

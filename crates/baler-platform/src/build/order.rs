@@ -6,7 +6,7 @@ use baler_cnb::order::{Group, ModuleReference};
 use baler_image::Platform;
 
 use super::builder_image::BuilderImage;
-use super::request::BuildpackRequest;
+use super::request::{BuildpackRequest, RequestedModule};
 use crate::builder::order::{self, Catalogue, OrderError};
 use crate::context::Context;
 use crate::modules::{
@@ -112,32 +112,49 @@ struct Choice<'a> {
 }
 
 impl Choice<'_> {
-    fn buildpacks(&mut self, locators: &[String]) -> Result<Vec<Element>, BuildOrderError> {
+    fn buildpacks(&mut self, wishes: &[RequestedModule]) -> Result<Vec<Element>, BuildOrderError> {
         let mut elements = Vec::new();
-        for text in locators {
-            let element = match self.parse(text, &self.request.working_directory)? {
-                Locator::Builder if elements.iter().any(|element| matches!(element, Element::Builder)) => {
-                    return Err(BuildOrderError::BuilderTwice);
-                }
-                Locator::Builder => Element::Builder,
-                Locator::Id { id, version } => {
-                    Element::Module(ModuleReference { id, version, ..ModuleReference::default() })
-                }
-                Locator::From(origin) => {
-                    let (reference, modules) = self.fetch(ModuleKind::Buildpack, text, &origin)?;
-                    self.found.added.extend(modules);
-                    Element::Module(reference)
-                }
-            };
+        for wish in wishes {
+            let element = self.buildpack(wish)?;
+            if matches!(element, Element::Builder) && elements.iter().any(|other| matches!(other, Element::Builder)) {
+                return Err(BuildOrderError::BuilderTwice);
+            }
             elements.push(element);
         }
         Ok(elements)
     }
 
+    fn buildpack(&mut self, wish: &RequestedModule) -> Result<Element, BuildOrderError> {
+        let kind = ModuleKind::Buildpack;
+        let (text, base) = match wish {
+            RequestedModule::Locator { text, base } => (text, base),
+            RequestedModule::Inline(inline) => {
+                let failed =
+                    |source| BuildOrderError::Module { kind, locator: inline.id.clone(), source: Box::new(source) };
+                let module = self.fetcher.inline(inline).map_err(failed)?;
+                let (id, version) = module.key();
+                self.found.added.insert(module.key(), module);
+                return Ok(Element::Module(ModuleReference { id, version, ..ModuleReference::default() }));
+            }
+        };
+        match self.parse(text, base)? {
+            Locator::Builder => Ok(Element::Builder),
+            Locator::Id { id, version } => {
+                Ok(Element::Module(ModuleReference { id, version, ..ModuleReference::default() }))
+            }
+            Locator::From(origin) => {
+                let (reference, modules) = self.fetch(kind, text, &origin)?;
+                self.found.added.extend(modules);
+                Ok(Element::Module(reference))
+            }
+        }
+    }
+
     fn extensions(&mut self) -> Result<Vec<ModuleReference>, BuildOrderError> {
         let mut references = Vec::new();
-        for text in &self.request.extensions {
-            let Locator::From(origin) = self.parse(text, &self.request.working_directory)? else {
+        for wish in &self.request.extensions {
+            let RequestedModule::Locator { text, base } = wish else { continue };
+            let Locator::From(origin) = self.parse(text, base)? else {
                 return Err(BuildOrderError::ExtensionOfBuilder { locator: text.clone() });
             };
             let (reference, modules) = self.fetch(ModuleKind::Extension, text, &origin)?;

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use baler_cnb::project_metadata::ProjectMetadata;
 use baler_cnb::run::RunImage;
 use baler_image::{DaemonImage, Engine, ImageName, Platform, Target};
 
 use super::executor::Executor;
 use crate::certificates::CertificateSource;
+use crate::modules::InlineBuildpack;
+use crate::project::FileFilter;
 use crate::variables::Variables;
 use crate::volumes::Volume;
 
@@ -30,6 +33,10 @@ pub struct BuildRequest {
     /// The name of the application's directory inside, below `/`.
     pub workspace: WorkspaceName,
     pub buildpacks: BuildpackRequest,
+    /// Which files of the application take part.
+    pub files: FileFilter,
+    /// Where the source comes from.
+    pub project: ProjectMetadata,
     pub variables: Variables,
     pub run_image: Option<ImageName>,
     /// The user's mirrors of run images.
@@ -117,15 +124,24 @@ impl BuildRequest {
 #[derive(Clone, Debug, Default)]
 pub struct BuildpackRequest {
     /// `--buildpack`, in order; none is the builder's order.
-    pub only: Vec<String>,
+    pub only: Vec<RequestedModule>,
     /// `--pre-buildpack`: before each group of the builder's order.
-    pub before: Vec<String>,
+    pub before: Vec<RequestedModule>,
     /// `--post-buildpack`: after each group of the builder's order.
-    pub after: Vec<String>,
+    pub after: Vec<RequestedModule>,
     /// `--extension`, in order.
-    pub extensions: Vec<String>,
-    /// What relative paths are relative to.
-    pub working_directory: PathBuf,
+    pub extensions: Vec<RequestedModule>,
+}
+
+/// A module as a flag or a project.toml names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestedModule {
+    /// Text, in which a relative path is relative to `base`.
+    Locator {
+        text: String,
+        base: PathBuf,
+    },
+    Inline(InlineBuildpack),
 }
 
 /// Where copies of what a build leaves beside the image go.

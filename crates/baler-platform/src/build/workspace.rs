@@ -6,11 +6,17 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
+
+use super::request::BuildRequest;
+use super::zip_file::{self, ZipFileError};
+use crate::context::Context;
+use crate::project::FileFilter;
 
 /// What was copied and what was not.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -34,11 +40,36 @@ pub enum WorkspaceError {
     Read { path: PathBuf, source: io::Error },
     #[error("could not copy {} into the workspace", path.display())]
     Copy { path: PathBuf, source: io::Error },
+    #[error("{0}")]
+    Zip(#[from] ZipFileError),
 }
 
-/// Copies the tree below `source` into the existing directory `target`. `without` is left out (the store, where it
-/// lies inside the application).
-pub fn copy(source: &Path, target: &Path, without: &Path) -> Result<Copied, WorkspaceError> {
+/// Which parts of a tree are copied.
+#[derive(Clone, Copy, Debug)]
+pub struct Selection<'a> {
+    /// A directory that is left out (the store, where it lies inside the application).
+    pub without: &'a Path,
+    pub filter: &'a FileFilter,
+}
+
+impl Default for Selection<'_> {
+    fn default() -> Self {
+        Self { without: Path::new(""), filter: &FileFilter::All }
+    }
+}
+
+/// Copies the application of a build, a directory or a zip file, into the existing directory `target`.
+pub(super) fn fill(context: &Context<'_>, request: &BuildRequest, target: &Path) -> Result<Copied, WorkspaceError> {
+    let selection = Selection { without: context.store.root(), filter: &request.files };
+    let application = &request.application;
+    if fs_err::metadata(application).is_ok_and(|metadata| metadata.is_file()) {
+        return Ok(zip_file::unpack(application, target, &selection)?);
+    }
+    copy(application, target, &selection)
+}
+
+/// Copies the tree below `source` into the existing directory `target`.
+pub fn copy(source: &Path, target: &Path, selection: &Selection<'_>) -> Result<Copied, WorkspaceError> {
     let metadata = match fs_err::metadata(source) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -49,14 +80,14 @@ pub fn copy(source: &Path, target: &Path, without: &Path) -> Result<Copied, Work
     if !metadata.is_dir() {
         return Err(WorkspaceError::NotADirectory { path: source.to_owned() });
     }
-    let mut copy = Copy { source, without, copied: Copied::default() };
+    let mut copy = Copy { source, selection, copied: Copied::default() };
     copy.directory(source, target, Path::new(""))?;
     Ok(copy.copied)
 }
 
 struct Copy<'a> {
     source: &'a Path,
-    without: &'a Path,
+    selection: &'a Selection<'a>,
     copied: Copied,
 }
 
@@ -75,16 +106,24 @@ impl Copy<'_> {
     }
 
     fn entry(&mut self, from: &Path, to: &Path, relative: &Path) -> Result<(), WorkspaceError> {
-        if from == self.without {
+        if from == self.selection.without {
             return Ok(());
         }
         let read = |source| WorkspaceError::Read { path: from.to_owned(), source };
         let failed = |source| WorkspaceError::Copy { path: self.source.join(relative), source };
         let metadata = fs_err::symlink_metadata(from).map_err(read)?;
         let kind = metadata.file_type();
+        let is_kept = self.selection.filter.keeps(relative.as_os_str().as_bytes());
+        if !kind.is_dir() && !is_kept {
+            return Ok(());
+        }
         if kind.is_dir() {
             fs_err::create_dir(to).map_err(failed)?;
             self.directory(from, to, relative)?;
+            // What is in a directory that does not take part may take part by itself.
+            if !is_kept && rustix::fs::rmdir(to).is_ok() {
+                return Ok(());
+            }
             // Last, so that a directory without write permission can be filled.
             let failed = |source| WorkspaceError::Copy { path: from.to_owned(), source };
             fs_err::set_permissions(to, std::fs::Permissions::from_mode(metadata.mode() & 0o7777)).map_err(failed)?;
@@ -136,7 +175,8 @@ mod tests {
         let _socket = UnixListener::bind(source.join("socket")).unwrap();
         fs_err::create_dir(source.join("store")).unwrap();
 
-        let copied = copy(&source, &target, &source.join("store")).unwrap();
+        let copied =
+            copy(&source, &target, &Selection { without: &source.join("store"), ..Selection::default() }).unwrap();
 
         assert_eq!(copied, Copied { files: 3, size: 6, left_out: vec!["socket".into()] });
         assert_eq!(fs_err::metadata(target.join("read-only")).unwrap().mode() & 0o7777, 0o555);
@@ -152,10 +192,10 @@ mod tests {
     #[test]
     fn says_what_is_wrong_with_the_path() {
         let work = tempfile::tempdir().unwrap();
-        let absent = copy(&work.path().join("absent"), work.path(), Path::new("")).unwrap_err();
+        let absent = copy(&work.path().join("absent"), work.path(), &Selection::default()).unwrap_err();
         assert!(matches!(absent, WorkspaceError::Absent { .. }), "{absent}");
         fs_err::write(work.path().join("file"), "").unwrap();
-        let file = copy(&work.path().join("file"), work.path(), Path::new("")).unwrap_err();
+        let file = copy(&work.path().join("file"), work.path(), &Selection::default()).unwrap_err();
         assert!(matches!(file, WorkspaceError::NotADirectory { .. }), "{file}");
     }
 }

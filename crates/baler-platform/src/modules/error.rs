@@ -41,6 +41,8 @@ pub enum FetchError {
     Remember { origin: String, source: io::Error },
     #[error("could not get '{uri}', which {} depends on", path.display())]
     Dependency { path: PathBuf, uri: String, source: Box<Self> },
+    #[error("could not write the inline buildpack '{id}'")]
+    Inline { id: String, source: io::Error },
     #[error("{0}")]
     Locator(#[from] InvalidLocator),
     #[error("{}: its dependencies nest more than {maximum} levels", path.display())]

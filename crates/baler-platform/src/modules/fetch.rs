@@ -12,7 +12,10 @@ use super::package::modules;
 use super::package_config::PackageConfig;
 use super::package_image::{name_of, put_blob};
 use super::remembered::{Remembered, mark_of};
-use super::{Content, Description, FetchError, Locator, Module, ModuleKind, Origin, Surroundings, is_as_in_an_image};
+use super::{
+    Content, Description, FetchError, InlineBuildpack, Locator, Module, ModuleKind, Origin, Surroundings,
+    is_as_in_an_image,
+};
 use crate::context::Context;
 use crate::output::Level;
 use crate::places::{Asked, Located, Needed, Search, locate};
@@ -72,6 +75,16 @@ impl<'a> Fetcher<'a> {
         }
     }
 
+    /// A buildpack whose script is at hand.
+    pub fn inline(&self, buildpack: &InlineBuildpack) -> Result<Module, FetchError> {
+        let scratch = self.context.store.scratch("inline").map_err(super::DownloadError::from)?;
+        let path = scratch.path();
+        buildpack.write(path).map_err(|source| FetchError::Inline { id: buildpack.id.clone(), source })?;
+        let kind = ModuleKind::Buildpack;
+        let description = Description::read(kind, path)?;
+        self.packed(kind, description, path)
+    }
+
     /// A directory, and what its package.toml depends on.
     fn directory(&self, kind: ModuleKind, path: &Path, depth: usize) -> Result<Fetched, FetchError> {
         let path = fs_err::canonicalize(path).map_err(|source| FetchError::Read { path: path.to_owned(), source })?;
@@ -116,6 +129,11 @@ impl<'a> Fetcher<'a> {
         if is_as_in_an_image(kind, path) {
             return Ok(Module { kind, description, content: Content::Directory(path.to_owned()) });
         }
+        self.packed(kind, description, path)
+    }
+
+    /// A directory as a layer in the store.
+    fn packed(&self, kind: ModuleKind, description: Description, path: &Path) -> Result<Module, FetchError> {
         let image = archive::import_directory(self.context, kind, &description, path)?;
         let layer = image.layers().last().cloned();
         let content = layer.map_or_else(|| Content::Directory(path.to_owned()), Content::Layer);

@@ -23,6 +23,7 @@ mod misbehaviour;
 mod modules;
 mod packages;
 mod progress;
+mod project;
 mod prune;
 mod publish;
 mod rebase;

@@ -28,7 +28,7 @@ pub(in super::super) fn collect_modules(added: &[PlacedModule], directory: &Path
     for module in added {
         let target = directory.join(module.target.strip_prefix(BUILDPACKS).unwrap_or(&module.target));
         make(&target, fs_err::create_dir_all(&target))?;
-        workspace::copy(&module.source, &target, Path::new(""))?;
+        workspace::copy(&module.source, &target, &workspace::Selection::default())?;
     }
     let versions = versions(Path::new(BUILDPACKS)).map_err(|error| ModulesError::Builder(Box::new(error)))?;
     for version in versions {

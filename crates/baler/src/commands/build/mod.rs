@@ -2,6 +2,7 @@
 
 mod cache_flag;
 mod check;
+mod project;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,9 +12,7 @@ use anyhow::Context as _;
 use baler_image::{ArchiveKind, Engine, ImageName, Place, Target};
 use baler_lifecycle::export::{Exported, LayerOutcome, LayerReport};
 use baler_lifecycle::toml_file::write_whole;
-use baler_platform::build::{
-    self, BuildRequest, BuildpackRequest, Built, Delivery, Executor, ExecutorChoice, OutputDirectories,
-};
+use baler_platform::build::{self, BuildRequest, Built, Delivery, Executor, ExecutorChoice, OutputDirectories};
 use baler_platform::certificates::CertificateSource;
 use baler_platform::context::Context;
 use baler_platform::output::{Level, Output as _};
@@ -85,7 +84,13 @@ fn request(
     console: &Console,
 ) -> anyhow::Result<BuildRequest> {
     let (cache, user) = (check::cache(&arguments, console)?, check::user(&arguments)?);
-    let configured = Some(host.config().default_builder_image.clone()).filter(|name| !name.is_empty());
+    let project = project::read(&arguments, console)?;
+    let buildpacks = project::modules(&arguments, project.as_ref())?;
+    let project = project.unwrap_or_default();
+    let configured = project
+        .builder
+        .clone()
+        .or_else(|| Some(host.config().default_builder_image.clone()).filter(|name| !name.is_empty()));
     let builder = match (arguments.builder, executor, configured) {
         (Some(builder), ..) | (None, Executor::Sandbox, Some(builder)) => builder,
         (None, Executor::InPlace, _) => "in-place".to_owned(),
@@ -104,14 +109,14 @@ fn request(
         previous_image: arguments.previous_image.map(|name| name.parse()).transpose()?,
         application: arguments.path,
         workspace: arguments.workspace.parse()?,
-        buildpacks: BuildpackRequest {
-            only: arguments.buildpack,
-            before: arguments.pre_buildpack,
-            after: arguments.post_buildpack,
-            extensions: arguments.extension,
-            working_directory: std::env::current_dir().context("could not find the current directory")?,
+        buildpacks,
+        files: project.files,
+        project: project.metadata,
+        variables: {
+            let mut variables = project.variables;
+            variables.extend(variables::read(&arguments.env_file, &arguments.env, &lookup)?);
+            variables
         },
-        variables: variables::read(&arguments.env_file, &arguments.env, &lookup)?,
         run_image: arguments.run_image.map(|name| name.parse()).transpose()?,
         platform: arguments.platform.map(|platform| platform.parse()).transpose()?,
         clear_cache: arguments.clear_cache,

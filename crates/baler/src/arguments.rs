@@ -1,7 +1,7 @@
 //! What can be typed. Each command has a struct; what it means is decided in `commands`.
 
 // The comments are help for the terminal, where brackets are brackets.
-#![allow(rustdoc::broken_intra_doc_links)]
+#![allow(rustdoc::broken_intra_doc_links, clippy::doc_markdown)]
 
 mod images;
 mod modules;
@@ -127,6 +127,7 @@ pub(crate) enum CommandArguments {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[command(after_help = "Examples:\n  \
     baler build my-app --builder my-builder --path ./app\n  \
     baler build my-app -B my-builder -e BP_NODE_VERSION=20 --timings\n  \

@@ -23,7 +23,7 @@ pub(crate) struct Host {
     config: Config,
     pull_policy: PullPolicy,
     insecure_registries: Vec<String>,
-    docker_host: Option<String>,
+    docker_address: Option<String>,
     tries: Option<u32>,
 }
 
@@ -49,7 +49,7 @@ impl Host {
             config,
             pull_policy,
             insecure_registries: Vec::new(),
-            docker_host: None,
+            docker_address: None,
             tries: None,
         })
     }
@@ -83,11 +83,11 @@ impl Host {
 
     /// Where Docker listens: an address, or `inherit` for what `DOCKER_HOST` says.
     pub(crate) fn set_docker_host(&mut self, address: Option<String>) {
-        self.docker_host = address;
+        self.docker_address = address;
     }
 
     fn daemons(&self, uid: u32) -> Daemons {
-        crate::daemons::daemons(self.variables.clone(), self.docker_host.clone(), uid)
+        crate::daemons::daemons(self.variables.clone(), self.docker_address.clone(), uid)
     }
 
     /// A variable of the process.

@@ -58,7 +58,7 @@ impl Daemons {
         let engine = match self.connect(Engine::Docker, store) {
             Ok(_) => Engine::Docker,
             Err(error @ DaemonsError::Open(DaemonError::Absent { .. })) => {
-                let is_usual = (self.address)(Engine::Docker)? == Daemons::default().usual_docker()?;
+                let is_usual = (self.address)(Engine::Docker)? == Self::default().usual_docker()?;
                 if !is_usual || self.connect(Engine::Podman, store).is_err() {
                     return Err(error);
                 }

@@ -164,18 +164,18 @@ impl Place {
 
 impl Held {
     /// The name under which the place has the document.
-    pub(crate) fn name(&self, form: &Form) -> Option<ImageName> {
+    pub(crate) fn name(&self, form: &Form) -> ImageName {
         if let Some(repository) = &self.repository {
-            return Some(format!("{repository}{}", form.suffix).parse().unwrap());
+            return format!("{repository}{}", form.suffix).parse().unwrap();
         }
         let name = if form.suffix.is_empty() { "latest" } else { form.suffix.trim_start_matches(':') };
         let name = Some(name.to_owned());
-        Some(ImageName::from(if self.is_archive {
+        ImageName::from(if self.is_archive {
             let path = PathBuf::from(format!("{}.tar", self.path.display()));
             Target::Archive { kind: ArchiveKind::Oci, path, name }
         } else {
             Target::Layout { path: self.path.clone(), name }
-        }))
+        })
     }
 }
 

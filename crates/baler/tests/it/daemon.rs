@@ -67,8 +67,8 @@ fn without_a_daemon_it_is_an_error_and_for_pack_the_local_store() {
     let mut command = Command::new(&pack);
     command.args(ours.get_args()).args(["--pull-policy", "never"]).current_dir(place.path());
     command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?)))).env(nowhere.0, nowhere.1);
-    let built = outcome(&mut command).success();
-    let text = format!("{}{}", built.stdout, built.stderr);
+    let called_pack = outcome(&mut command).success();
+    let text = format!("{}{}", called_pack.stdout, called_pack.stderr);
     assert!(
         text.contains(
             "no daemon answers at unix:///nowhere/docker.sock: images are looked for and kept in the local store"

@@ -60,7 +60,7 @@ impl Drop for Application {
 
 /// Asks until there is an answer: the application may still be starting.
 fn get(address: SocketAddr) -> String {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         let mut answer = String::new();
         let asked = TcpStream::connect(address).and_then(|mut stream| {

@@ -51,7 +51,11 @@ pub(super) fn choose(
 pub(super) fn named(places: &Places, text: &str, code: u8) -> Result<Located, Failure> {
     let name: ImageName = places.name(text).map_err(|error| Failure::new(code::ARGUMENTS, error))?;
     let located = places.find(&name).map_err(|error| Failure::new(code, error))?;
-    located.ok_or_else(|| Failure::new(code, format!("run image '{text}' does not exist")))
+    located.ok_or_else(|| {
+        // A layout that is not there is no place; its path is in the name.
+        let place = places.source(&name).map(|source| format!(" in {}", source.place())).unwrap_or_default();
+        Failure::new(code, format!("run image '{text}' does not exist{place}"))
+    })
 }
 
 fn in_order<'a>(image: &'a RunImage, output: &str) -> Vec<&'a str> {

@@ -46,6 +46,8 @@ pub enum ResolveError {
     /// An artefact, or something else that is no image; its type, where it says one.
     #[error("{name}: {digest} is neither an image manifest nor an index{}", type_of(media_type))]
     NotAnImage { name: ImageName, digest: Digest, media_type: String },
+    #[error("{name}: {digest} is a manifest of schema 1, from before images had a config")]
+    Schema1 { name: ImageName, digest: Digest },
     #[error("{name}: could not read document {digest}")]
     Malformed { name: ImageName, digest: Digest, source: serde_json::Error },
     #[error("{name}: index {digest} nests more than {MAXIMUM_DEPTH} levels")]
@@ -148,7 +150,10 @@ impl Resolution<'_> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Probe {
+            schema_version: Option<serde_json::Value>,
             media_type: Option<String>,
+            artifact_type: Option<String>,
+            fs_layers: Option<serde::de::IgnoredAny>,
             manifests: Option<serde::de::IgnoredAny>,
             config: Option<serde::de::IgnoredAny>,
             layers: Option<serde::de::IgnoredAny>,
@@ -163,7 +168,13 @@ impl Resolution<'_> {
         match (is_index, by_shape) {
             (true, (true, _)) => Ok(Kind::Index(self.parse(&found.bytes, &found.digest)?)),
             (false, (_, true)) => Ok(Kind::Manifest(self.parse(&found.bytes, &found.digest)?)),
-            _ => Err(self.not_an_image(&found.digest, probe.media_type.as_deref().unwrap_or(&found.media_type))),
+            _ if probe.fs_layers.is_some() && probe.schema_version == Some(1.into()) => {
+                Err(ResolveError::Schema1 { name: self.name.clone(), digest: found.digest.clone() })
+            }
+            _ => {
+                let media_type = probe.artifact_type.or(probe.media_type);
+                Err(self.not_an_image(&found.digest, media_type.as_deref().unwrap_or(&found.media_type)))
+            }
         }
     }
 
@@ -190,7 +201,7 @@ impl Resolution<'_> {
                         self.collect(&nested, &found.digest, depth + 1, into)?;
                     }
                     Ok(Kind::Manifest(_)) if is_untyped => into.push(self.candidate(digest, descriptor)),
-                    Ok(Kind::Manifest(_)) | Err(ResolveError::NotAnImage { .. }) => {
+                    Ok(Kind::Manifest(_)) | Err(ResolveError::NotAnImage { .. } | ResolveError::Schema1 { .. }) => {
                         self.tell_entry(digest, descriptor, Verdict::NoImage);
                     }
                     Err(error) => return Err(error),
@@ -300,12 +311,14 @@ impl Resolution<'_> {
         index_digest: Option<Digest>,
     ) -> Result<ResolvedImage, ResolveError> {
         let raw = self.read(&manifest.config)?.bytes;
-        let config: ImageConfig = match self.parse(&raw, &manifest.config.digest) {
-            Err(_) if !media_type::is_config(&manifest.config.media_type) => {
-                return Err(self.not_an_image(&found.digest, &manifest.config.media_type));
-            }
-            config => config?,
-        };
+        let config: Result<ImageConfig, _> = self.parse(&raw, &manifest.config.digest);
+        let is_image = |config: &ImageConfig| config.rootfs.diff_ids.len() == manifest.layers.len();
+        // Other things than images have manifests too; what is like an image in all else is taken for one.
+        if !media_type::is_config(&manifest.config.media_type) && !config.as_ref().is_ok_and(is_image) {
+            let artifact_type = manifest.extra.get("artifactType").and_then(|kind| kind.as_str());
+            return Err(self.not_an_image(&found.digest, artifact_type.unwrap_or(&manifest.config.media_type)));
+        }
+        let config = config?;
         (self.tell)(ResolveStep::Config { digest: manifest.config.digest.clone(), platform: config.platform() });
         // The config decides; configs leave out the variant more often than indexes do.
         let stated = match (config.platform(), listed) {

@@ -324,12 +324,29 @@ fn documents_are_what_they_say_they_are() {
     for document in [
         json!({ "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST, "manifests": [] }),
         json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "config": manifest["config"], "layers": [] }),
-        json!({ "schemaVersion": 1, "fsLayers": [] }),
+        json!({ "schemaVersion": 1 }),
         json!({}),
     ] {
         source.put("", &document);
         let result = source.exactly("linux/amd64");
         assert!(matches!(result, Err(ResolveError::NotAnImage { .. })), "{document}: {result:?}");
+    }
+}
+
+#[test]
+fn what_is_no_image_says_what_it_is() {
+    let mut source = Memory::default();
+    source.put("", &json!({ "schemaVersion": 1, "fsLayers": [], "history": [] }));
+    assert!(matches!(source.exactly("linux/amd64"), Err(ResolveError::Schema1 { .. })));
+    let empty = source.put("application/vnd.oci.empty.v1+json", &json!({}));
+    let layers = json!([empty]);
+    let artifact = json!({ "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST, "artifactType": "application/sbom", "config": empty, "layers": layers });
+    let older = json!({ "schemaVersion": 2, "mediaType": "application/vnd.oci.artifact.manifest.v1+json", "artifactType": "application/sbom", "blobs": [] });
+    for document in [artifact, older] {
+        source.put("", &document);
+        let result = source.exactly("linux/amd64");
+        let Err(ResolveError::NotAnImage { media_type, .. }) = &result else { panic!("{result:?}") };
+        assert_eq!(media_type, "application/sbom");
     }
 }
 

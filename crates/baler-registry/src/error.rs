@@ -143,6 +143,33 @@ impl RegistryError {
         }
     }
 
+    /// The host that was talked to, with its port.
+    pub fn host(&self) -> Option<&str> {
+        let url = match self {
+            Self::GaveUp { source, .. } => return source.host(),
+            Self::Token { registry, .. } | Self::Credentials { registry, .. } => return Some(registry),
+            Self::NotFound { url, .. }
+            | Self::Refused { url, .. }
+            | Self::RateLimited { url, .. }
+            | Self::Status { url, .. }
+            | Self::HostNotFound { url }
+            | Self::Connect { url, .. }
+            | Self::Tls { url, .. }
+            | Self::Proxy { url }
+            | Self::TimedOut { url }
+            | Self::Broken { url, .. }
+            | Self::TooLarge { url, .. }
+            | Self::Truncated { url, .. }
+            | Self::WrongDigest { url, .. }
+            | Self::NotADocument { url }
+            | Self::Protocol { url, .. }
+            | Self::Redirect { url, .. }
+            | Self::Unprotected { url } => url,
+            Self::Certificates { .. } | Self::Settings { .. } => return None,
+        };
+        url.split_once("://").map_or(url.as_str(), |(_, rest)| rest).split('/').next()
+    }
+
     /// Whether there is nobody to talk to.
     pub(crate) fn is_out_of_reach(&self) -> bool {
         matches!(

@@ -13,14 +13,21 @@ use crate::client::{Access, At, Client};
 use crate::download::Download;
 use crate::error::RegistryError;
 use crate::event::Event;
+use crate::tags::{self, Tags};
 use crate::transport::Ask;
 
 /// Manifests and indexes that are longer are none.
 const MAXIMUM_MANIFEST: u64 = 16 << 20;
 /// A config or other document must be read whole.
 const MAXIMUM_DOCUMENT: u64 = 64 << 20;
-const ACCEPTED: [&str; 4] =
-    [media_type::OCI_INDEX, media_type::OCI_MANIFEST, media_type::DOCKER_INDEX, media_type::DOCKER_MANIFEST];
+/// The last is not understood: a registry that has nothing else is to say so, and not that it has nothing.
+const ACCEPTED: [&str; 5] = [
+    media_type::OCI_INDEX,
+    media_type::OCI_MANIFEST,
+    media_type::DOCKER_INDEX,
+    media_type::DOCKER_MANIFEST,
+    "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1",
+];
 
 /// A repository that is read from.
 pub struct RegistrySource {
@@ -37,6 +44,11 @@ impl RegistrySource {
     /// The repository that is read.
     pub fn repository(&self) -> &Repository {
         &self.repository
+    }
+
+    /// What the registry says of the tags of this repository, to one that it does not have.
+    pub fn tags_near(&self, tag: &str) -> Tags {
+        tags::near(&self.client, &self.repository, tag)
     }
 
     fn failed(&self, error: RegistryError) -> SourceError {

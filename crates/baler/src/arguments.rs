@@ -18,7 +18,7 @@ pub(crate) use images::{
     SbomArguments, SbomDownloadArguments, TagArguments,
 };
 pub(crate) use modules::*;
-pub(crate) use registry::{DevArguments, DevRegistryArguments};
+pub(crate) use registry::{DevArguments, DevRegistryArguments, LoginArguments, LogoutArguments};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -121,6 +121,10 @@ pub(crate) enum CommandArguments {
     Sbom(SbomArguments),
     /// Write an image as an archive that Docker and Podman load
     Save(SaveArguments),
+    /// Log in to a registry
+    Login(LoginArguments),
+    /// Forget the credentials for a registry
+    Logout(LogoutArguments),
     /// Tools for authors of buildpacks
     #[command(subcommand)]
     Dev(DevArguments),

@@ -1,5 +1,7 @@
 //! What errors mean to the person at the terminal: exit codes, details, hints. Decided by type, never by text.
 
+mod registry;
+
 use baler_daemon::DaemonError;
 use baler_image::{Place, ResolveError};
 use baler_lifecycle::export::ExportError;
@@ -54,6 +56,7 @@ pub(crate) fn details(error: &anyhow::Error) -> Vec<String> {
     if let Some(RunError::NoProcess { has, .. }) = find(error) {
         details.push(format!("it has: {}", has.join(", ")));
     }
+    details.extend(registry::details(error));
     details
 }
 
@@ -97,6 +100,7 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     if let Some(RemoveError::NotFound(_)) = find(error) {
         hints.push("`baler images` lists what is there".to_owned());
     }
+    hints.extend(registry::hints(error));
     hints.extend(find(error).and_then(store_hint));
     if let Some(full) = find::<DiskFull>(error) {
         let holder = full.path.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(&full.path);

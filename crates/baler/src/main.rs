@@ -35,8 +35,10 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
-    let console = Console::new(&arguments.global);
-    match commands::run(arguments, &console) {
+    // One console for as long as the program runs: threads of the registry client tell it what they do.
+    let console: &'static Console = Box::leak(Box::new(Console::new(&arguments.global)));
+    registries::tell(console);
+    match commands::run(arguments, console) {
         Ok(code) => code,
         Err(error) => {
             console.error(&report::text(&error));

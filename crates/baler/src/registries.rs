@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use baler_platform::certificates::host_bundle;
+use baler_platform::output::{Level, Output as _};
 use baler_platform::places::{Registries, RegistriesError};
-use baler_registry::{Keychain, KeychainContext, Mirror, Proxies, RetryPolicy, Settings};
+use baler_registry::{Keychain, KeychainContext, Listener, Mirror, Proxies, RetryPolicy, Settings};
+
+use crate::output::Console;
 
 /// The registries, of which nothing is read until one is needed.
 pub(crate) fn registries(
@@ -22,24 +26,49 @@ pub(crate) fn registries(
     })
 }
 
-fn settings(variables: &BTreeMap<String, String>, insecure: &[String]) -> Result<Settings, RegistriesError> {
+/// How registries are reached.
+pub(crate) fn settings(variables: &BTreeMap<String, String>, insecure: &[String]) -> Result<Settings, RegistriesError> {
     let set = |name: &str| variables.get(name).filter(|value| !value.is_empty());
     let either = |lower: &str, upper: &str| set(lower).or_else(|| set(upper)).cloned();
-    let search = set("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
-    let variable = |name: &str| variables.get(name).cloned();
-    let home = set("HOME").map(Path::new);
     Ok(Settings {
         user_agent: concat!("baler/", env!("CARGO_PKG_VERSION")).to_owned(),
-        keychain: Keychain::from_context(&KeychainContext { variable: &variable, home, search })?,
+        keychain: with_keychain(variables, Keychain::from_context)?,
         authorities: authorities(set("SSL_CERT_FILE").map(Path::new), set("SSL_CERT_DIR").map(String::as_str))?,
+        certificate_directories: certificate_directories(variables),
         proxies: Proxies {
             http: either("http_proxy", "HTTP_PROXY").map(Into::into),
             https: either("https_proxy", "HTTPS_PROXY").map(Into::into),
             except: either("no_proxy", "NO_PROXY"),
         },
         insecure_registries: insecure.to_vec(),
+        listener: LISTENER.get().cloned().unwrap_or_default(),
         ..Settings::default()
     })
+}
+
+/// Who hears of retries and of mirrors that do not answer.
+static LISTENER: OnceLock<Listener> = OnceLock::new();
+
+/// Has what happens on the way to registries told to `console`, where more is to be said.
+pub(crate) fn tell(console: &'static Console) {
+    // Only the first console is one.
+    let _ = LISTENER.set(Listener::new(|event| console.line(Level::Debug, &event.to_string())));
+}
+
+/// Does something with what credentials are found by.
+pub(crate) fn with_keychain<T>(variables: &BTreeMap<String, String>, act: impl FnOnce(&KeychainContext<'_>) -> T) -> T {
+    let set = |name: &str| variables.get(name).filter(|value| !value.is_empty());
+    let search = set("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default();
+    let variable = |name: &str| variables.get(name).cloned();
+    act(&KeychainContext { variable: &variable, home: set("HOME").map(Path::new), search })
+}
+
+/// Where Docker and Podman look for certificates of single registries, the user's own last.
+fn certificate_directories(variables: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    let home = variables.get("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let of_home = [".config/docker/certs.d", ".docker/certs.d", ".config/containers/certs.d"];
+    let of_home = of_home.into_iter().filter_map(|path| Some(home.as_ref()?.join(path)));
+    ["/etc/docker/certs.d", "/etc/containers/certs.d"].into_iter().map(PathBuf::from).chain(of_home).collect()
 }
 
 /// The bundle that `SSL_CERT_FILE` names, else the system's; and what is in the directories of `SSL_CERT_DIR`, which stands

@@ -22,7 +22,7 @@ use crate::certificates::{self, CertificateSource};
 use crate::context::Context;
 use crate::modules;
 use crate::output::Level;
-use crate::places::{Asked, Located, Needed, Search, locate};
+use crate::places::{Asked, Located, Needed, Search, locate_if_any};
 use crate::volumes::Volume;
 
 /// What the phases of one build share.
@@ -132,9 +132,6 @@ fn find_previous(
         None => Search::STORE,
     };
     let needed = Needed::Documents;
-    match locate(context, &Asked { role: "previous image", name, wanted: &wanted, search, needed }) {
-        Ok(located) => Ok(Some(located)),
-        Err(source) if source.is_absent() || source.is_other_platform() => Ok(None),
-        Err(source) => Err(BuildError::PreviousImage { name: name.clone(), source }),
-    }
+    let asked = Asked { role: "previous image", name, wanted: &wanted, search, needed };
+    locate_if_any(context, &asked).map_err(|source| BuildError::PreviousImage { name: name.clone(), source })
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use baler_image::{ArchiveKind, ImageName, Place, Reference, ResolveError, ResolvedImage, Target, Wanted};
+use baler_registry::Tags;
 use baler_store::{Archive, ArchiveError, Layout, LayoutError};
 
 use super::documents::Documents;
@@ -37,7 +38,34 @@ pub enum Needed {
 }
 
 /// Finds the image that a name stands for. A path is looked at each time; a reference is looked for once in a command.
+/// A registry that does not have it is asked what it has instead.
 pub fn locate(context: &Context<'_>, asked: &Asked<'_>) -> Result<Located, LocateError> {
+    search(context, asked).map_err(|error| match (error, asked.name.reference()) {
+        (LocateError::Absent { name, looked }, Some(reference)) => {
+            let looked = looked.into_iter().map(|looked| with_tags(context, looked, reference)).collect();
+            LocateError::Absent { name, looked }
+        }
+        (error, _) => error,
+    })
+}
+
+/// The image that a name stands for, if there is one for the platform that is wanted.
+pub fn locate_if_any(context: &Context<'_>, asked: &Asked<'_>) -> Result<Option<Located>, LocateError> {
+    match search(context, asked) {
+        Ok(located) => Ok(Some(located)),
+        Err(error) if error.is_absent() || error.is_other_platform() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn with_tags(context: &Context<'_>, looked: Looked, reference: &Reference) -> Looked {
+    let (Place::Registry(_), None) = (&looked.place, reference.digest()) else { return looked };
+    let source = context.places.registries.source(reference);
+    let tags = source.map(|source| source.tags_near(reference.tag().unwrap_or("latest")));
+    Looked { tags: tags.unwrap_or_default(), ..looked }
+}
+
+fn search(context: &Context<'_>, asked: &Asked<'_>) -> Result<Located, LocateError> {
     let reference = match asked.name.target() {
         Target::Layout { path, .. } => return in_layout(context, asked, path),
         Target::Reference(reference) => reference,
@@ -86,7 +114,10 @@ fn at_path(context: &Context<'_>, asked: &Asked<'_>, blobs: Blobs) -> Result<Loc
 }
 
 fn absent(asked: &Asked<'_>, place: Place) -> LocateError {
-    LocateError::Absent { name: asked.name.clone(), looked: vec![Looked { place, has: Vec::new() }] }
+    LocateError::Absent {
+        name: asked.name.clone(),
+        looked: vec![Looked { place, has: Vec::new(), tags: Tags::Unknown }],
+    }
 }
 
 fn in_layout(context: &Context<'_>, asked: &Asked<'_>, path: &Path) -> Result<Located, LocateError> {
@@ -138,7 +169,7 @@ impl Looking<'_> {
                 }
                 Err(LocateError::Resolve(ResolveError::NotFound { place, .. })) => {
                     self.tell(&format!("{place} does not have it"));
-                    looked.push(Looked { place, has: Vec::new() });
+                    looked.push(Looked { place, has: Vec::new(), tags: Tags::Unknown });
                 }
                 // The next place may have it for the platform that is wanted, or not mind who asks.
                 Err(error) if error.is_other_platform() || error.is_refused() => {

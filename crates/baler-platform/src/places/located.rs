@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use baler_image::{ImageName, Place, Platform, ResolveError, ResolvedImage, Source, SourceError};
-use baler_registry::{RegistrySource, Repository};
+use baler_registry::{RegistrySource, Repository, Tags};
 use baler_store::{Archive, ArchiveError, CopyError, Layout, LayoutError, Store};
 
 use super::daemons::{Connection, DaemonsError};
@@ -61,6 +61,8 @@ pub struct Looked {
     pub place: Place,
     /// The platforms that it has the image for, if it has it at all.
     pub has: Vec<Platform>,
+    /// The tags that it has instead, where it says so.
+    pub tags: Tags,
 }
 
 /// Why an image could not be had.

@@ -29,7 +29,7 @@ mod tag;
 mod watch;
 
 pub use daemons::{Connection, Daemons, DaemonsError};
-pub use locate::{Asked, Needed, locate};
+pub use locate::{Asked, Needed, locate, locate_if_any};
 pub use located::{LocateError, Located, Looked};
 pub use publish::{Destinations, PublishError, Publisher};
 pub use registries::{Registries, RegistriesError};

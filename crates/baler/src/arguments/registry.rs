@@ -7,6 +7,36 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    baler login registry.example -u me                          asks for the password\n  \
+    baler login ghcr.io -u me --password-stdin < token          for scripts\n  \
+    baler login registry.example/team -u me                     for what is below this path alone\n\n\
+    The registry is asked first, and only credentials that it accepts are kept: in Docker's config.json ($DOCKER_CONFIG, else \
+    ~/.docker), or in Podman's auth.json where Docker has no file, and with the credential helper that the file names. Docker, Podman \
+    and pack use the same.")]
+pub(crate) struct LoginArguments {
+    /// Registry: HOST[:PORT], and a path where the credentials are for a part of it; Docker Hub where left out
+    #[arg(value_name = "REGISTRY", default_value = "docker.io", hide_default_value = true)]
+    pub(crate) registry: String,
+    /// User
+    #[arg(short, long, value_name = "USER")]
+    pub(crate) username: Option<String>,
+    /// Read the password, or the token in its place, from standard input
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+    /// Do not verify the registry's certificate, and do without TLS where it has none
+    #[arg(long)]
+    pub(crate) insecure: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogoutArguments {
+    /// Registry, as it was given to login; Docker Hub where left out
+    #[arg(value_name = "REGISTRY", default_value = "docker.io", hide_default_value = true)]
+    pub(crate) registry: String,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum DevArguments {
     /// Run a registry on this machine, to try things with

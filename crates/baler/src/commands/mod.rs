@@ -8,6 +8,7 @@ pub(crate) mod format;
 mod images;
 mod inspect;
 mod load;
+mod login;
 mod package;
 pub(crate) mod prune;
 mod pull;
@@ -52,6 +53,8 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
         CommandArguments::Tag(arguments) => tag::run(&arguments, console),
         CommandArguments::Sbom(SbomArguments::Download(arguments)) => sbom::run(arguments, console),
         CommandArguments::Save(arguments) => save::run(&arguments, console),
+        CommandArguments::Login(arguments) => login::login(&arguments, console),
+        CommandArguments::Logout(arguments) => login::logout(&arguments, console),
         CommandArguments::Dev(DevArguments::Registry(arguments)) => dev_registry::run(&arguments, console),
     }
 }

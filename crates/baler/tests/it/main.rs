@@ -19,6 +19,7 @@ mod images;
 mod in_place;
 mod isolation;
 mod killed;
+mod login;
 mod misbehaviour;
 mod modules;
 mod packages;

@@ -1,0 +1,159 @@
+//! What the errors of registries mean: which credentials were used, which setting helps, how long to wait.
+
+use baler_image::{ImageName, Place, SinkError, SourceError};
+use baler_platform::places::{LocateError, Looked};
+use baler_registry::{HelperError, KeychainError, Origin, RegistryError, Tags, TlsFault};
+
+use super::find;
+
+/// Facts about a registry's answer.
+pub(super) fn details(error: &anyhow::Error) -> Vec<String> {
+    let mut details = Vec::new();
+    if let Some(LocateError::Absent { name, looked } | LocateError::NotHere { name, looked, .. }) = find(error) {
+        details.extend(resolved(name));
+        details.extend(looked.iter().filter_map(|looked| tags(name, looked)));
+    }
+    if let Some(SourceError::Corrupt { digest, found, tries, .. }) = find(error)
+        && *tries > 1
+    {
+        details.push(format!("expected {digest}, found {found} at try {tries}"));
+    }
+    if let Some(RegistryError::Refused { origin, .. }) = root(error) {
+        match origin {
+            Some(Origin::Given) => {}
+            Some(origin) => details.push(format!("logged in with the credentials of {origin}")),
+            None => details.push("not logged in: no credentials were found for it".to_owned()),
+        }
+    }
+    details
+}
+
+/// What a short name stands for.
+fn resolved(name: &ImageName) -> Option<String> {
+    let full = name.reference()?.to_string();
+    (full != name.given()).then(|| format!("'{name}' stands for {full}"))
+}
+
+fn tags(name: &ImageName, looked: &Looked) -> Option<String> {
+    let repository = name.reference()?.full_repository();
+    match &looked.tags {
+        Tags::Unknown => None,
+        Tags::NoRepository => Some(format!("{} has no repository {repository}", looked.place)),
+        Tags::Near(tags) if tags.is_empty() => Some(format!("{repository} has no tags")),
+        Tags::Near(tags) => Some(format!("{repository} has tags such as: {}", tags.join(", "))),
+    }
+}
+
+/// The registry's error, without the words on tries around it.
+fn root(error: &anyhow::Error) -> Option<&RegistryError> {
+    find::<RegistryError>(error).map(RegistryError::root)
+}
+
+/// The registry that was talked to.
+fn host(error: &anyhow::Error) -> Option<&str> {
+    let of_source = find(error).and_then(|error| match error {
+        SourceError::Refused { place, .. }
+        | SourceError::Unreachable { place, .. }
+        | SourceError::RateLimited { place, .. }
+        | SourceError::Truncated { place, .. }
+        | SourceError::Failed { place, .. } => Some(place),
+        _ => None,
+    });
+    let of_sink = || {
+        find(error).and_then(|error| match error {
+            SinkError::Refused { place, .. }
+            | SinkError::Unreachable { place, .. }
+            | SinkError::RateLimited { place, .. }
+            | SinkError::Failed { place, .. } => Some(place),
+            _ => None,
+        })
+    };
+    match of_source.or_else(of_sink) {
+        Some(Place::Registry(host)) => Some(host),
+        _ => root(error)?.host(),
+    }
+}
+
+/// What helps.
+pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
+    let Some(root) = root(error) else { return Vec::new() };
+    let host = host(error).unwrap_or("REGISTRY");
+    let is_push = matches!(find(error), Some(SinkError::Refused { .. }));
+    let hint = match root {
+        RegistryError::Refused { origin, .. } => refused(origin.as_ref(), host, is_push),
+        RegistryError::RateLimited { retry_after, .. } => {
+            let wait = match retry_after {
+                Some(time) => format!("try again in {} s", time.as_secs()),
+                None => "try again later".to_owned(),
+            };
+            format!("{wait}; one who is logged in may ask more often: `baler login {host}`")
+        }
+        RegistryError::HostNotFound { .. } => {
+            format!("is {host} spelt right? Where names are found through a proxy only, set https_proxy")
+        }
+        RegistryError::Connect { .. } => {
+            format!("is a registry running at {host}? A firewall, or a proxy that must be named with https_proxy?")
+        }
+        RegistryError::Tls { fault, .. } => tls(*fault, host),
+        RegistryError::TimedOut { .. } | RegistryError::Broken { .. } | RegistryError::Truncated { .. } => {
+            "the network or the registry is at fault; what was transferred is kept, so try again".to_owned()
+        }
+        RegistryError::Proxy { .. } => "see https_proxy and http_proxy; no_proxy names hosts without one".to_owned(),
+        RegistryError::NotADocument { .. } => {
+            format!("does something answer in place of {host}: a proxy, or a page that wants a login to the network?")
+        }
+        RegistryError::WrongDigest { .. } => {
+            "the registry, or a proxy or mirror before it, changes what it sends: ask who runs it".to_owned()
+        }
+        RegistryError::Unprotected { .. } => {
+            format!("the registry leads to a place without TLS: `--insecure-registry {host}` allows it")
+        }
+        RegistryError::Credentials { source, .. } => return credentials(source),
+        RegistryError::Certificates { .. } => "a certificate NAME.cert needs its key in NAME.key".to_owned(),
+        _ => return Vec::new(),
+    };
+    vec![hint]
+}
+
+fn refused(origin: Option<&Origin>, host: &str, is_push: bool) -> String {
+    let other = match origin {
+        None => {
+            return format!(
+                "`baler login {host}`; a registry that hides what it has says the same of what is not there"
+            );
+        }
+        Some(Origin::Given) => return "is the password right? Some registries want a token in its place".to_owned(),
+        Some(Origin::Variable) => "CNB_REGISTRY_AUTH goes before all other credentials: correct or unset it".to_owned(),
+        Some(Origin::File(_) | Origin::Helper(_)) => format!("log in again with `baler login {host}`"),
+    };
+    if is_push {
+        format!("whoever these credentials are of may not push there: ask for the right, or {other}")
+    } else {
+        format!("they are not accepted, have ended, or may not read this: {other}")
+    }
+}
+
+fn tls(fault: TlsFault, host: &str) -> String {
+    match fault {
+        TlsFault::UnknownAuthority => format!(
+            "name its authority's certificate with SSL_CERT_FILE, or put it into /etc/docker/certs.d/{host}/ca.crt"
+        ),
+        TlsFault::WrongHost => "use the name that stands in the certificate".to_owned(),
+        TlsFault::OutOfDate => "is the clock right here? Else the certificate must be renewed".to_owned(),
+        TlsFault::NotTls => format!("`--insecure-registry {host}` allows plain HTTP"),
+        TlsFault::Other => format!("`--insecure-registry {host}` does without verification, where that is acceptable"),
+    }
+}
+
+fn credentials(error: &KeychainError) -> Vec<String> {
+    let KeychainError::Helper { source } = error else { return Vec::new() };
+    match source {
+        HelperError::Start { program, .. } => {
+            vec![format!("install {program}, or remove it from credsStore and credHelpers of Docker's config.json")]
+        }
+        HelperError::TimedOut { program, .. } => {
+            vec![format!("does {program} wait for somebody? Try `echo HOST | {program} get`")]
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,163 @@
+//! Logging in and out, a registry to try things with, and what is said when a registry does not do as it is asked.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Stdio};
+
+use baler_test_registry::{Auth, Fault, Image, Options, Rule, TestRegistry, TokenServer, User as Account};
+
+use crate::support::{Outcome, Place, User, spawn, users};
+
+fn protected(auth: Auth) -> TestRegistry {
+    let registry = TestRegistry::start(Options { auth, ..Options::default() }).unwrap();
+    registry.push_image("team/app", Some("1.0"), &Image::new("linux/amd64", vec![b"layer".to_vec()])).unwrap();
+    registry
+}
+
+fn login(place: &Place, registry: &str, password: &str) -> Outcome {
+    let mut command = place.command(&["login", registry, "-u", "me", "--password-stdin"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = spawn(&mut command);
+    writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+    child.wait_with_output().unwrap().into()
+}
+
+#[test]
+fn in_and_out() {
+    let accounts = || vec![Account::new("me", "s3cret")];
+    let hidden = TokenServer { anonymous_pull: false, ..TokenServer::new(accounts()) };
+    for user in users() {
+        for auth in [Auth::Basic(accounts()), Auth::Token(hidden.clone())] {
+            let Some(place) = Place::new(user) else { return };
+            let registry = protected(auth);
+            let (address, image) = (registry.address(), format!("{}/team/app:1.0", registry.address()));
+            let resolve = || place.run(&["resolve", &image, "--from", "registry"]);
+            let refused = resolve().failure(1).stderr;
+            assert!(refused.contains(&format!("hint: `baler login {address}`")), "{refused}");
+            let wrong = login(&place, &address, "other").failure(1).stderr;
+            assert!(wrong.contains(&format!("ERROR: could not log in to {address}: ")), "{wrong}");
+            let file = place.path().join(".docker/config.json");
+            assert!(!file.exists(), "what is not accepted is not kept");
+            let kept = login(&place, &address, "s3cret").success();
+            assert!(kept.stdout.contains(&format!("Logged in to {address} as me")), "{}", kept.stdout);
+            assert!(file.exists());
+            let found = resolve().success();
+            assert!(!format!("{found:?}{kept:?}{wrong}{refused}").contains("s3cret"));
+            place.run(&["logout", &address]).success();
+            resolve().failure(1);
+        }
+    }
+}
+
+#[test]
+fn what_a_registry_has_instead() {
+    let Some(place) = Place::new(User::Caller) else { return };
+    let registry = protected(Auth::Open);
+    let address = registry.address();
+    let absent = place.run(&["pull", &format!("{address}/team/app:1.1")]).failure(1).stderr;
+    assert!(absent.contains(&format!("\n  {address}/team/app has tags such as: 1.0\n")), "{absent}");
+    let unknown = place.run(&["pull", &format!("{address}/team/ap")]).failure(1).stderr;
+    assert!(unknown.contains(&format!("'{address}/team/ap' stands for {address}/team/ap:latest")), "{unknown}");
+    assert!(unknown.contains("has no repository"), "{unknown}");
+}
+
+#[test]
+fn each_fault_has_its_own_words() {
+    let Some(place) = Place::new(User::Caller) else { return };
+    let registry = protected(Auth::Open);
+    let image = format!("{}/team/app:1.0", registry.address());
+    let artifact = br#"{"schemaVersion":2,"artifactType":"application/x","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[]}"#;
+    registry.put_blob("team/app", b"{}").unwrap();
+    let faults = [
+        (Fault::too_many("3600"), "limits the rate of requests", "hint: try again in 3600 s"),
+        (Fault::status(403), "refused to be read", "not logged in: no credentials were found for it"),
+        (
+            Fault::Answer(200, Vec::new(), artifact.to_vec()),
+            "neither an image manifest nor an index but application/x",
+            "",
+        ),
+        (
+            Fault::Answer(200, Vec::new(), br#"{"schemaVersion":1,"fsLayers":[]}"#.to_vec()),
+            "a manifest of schema 1",
+            "",
+        ),
+        (
+            Fault::Answer(200, Vec::new(), b"<html>".to_vec()),
+            "did not answer with a JSON document",
+            "hint: does something answer in place of",
+        ),
+    ];
+    let mut seen = std::collections::BTreeSet::new();
+    for (fault, message, more) in faults {
+        registry.clear_rules();
+        registry.rule(Rule::new("GET", "*/manifests/*", fault).always());
+        let said = place.run(&["resolve", &image, "--from", "registry"]).failure(1).stderr;
+        assert!(said.contains(message) && said.contains(more), "{said}");
+        assert!(said.contains(&image) && !said.contains("no layers"), "{said}");
+        assert!(seen.insert(said));
+    }
+}
+
+#[test]
+fn retries_are_told_to_who_wants_to_know() {
+    let Some(place) = Place::new(User::Caller) else { return };
+    let registry = protected(Auth::Open);
+    let image = format!("{}/team/app:1.0", registry.address());
+    let resolve = |more: &[&str]| {
+        registry.rule(Rule::new("GET", "*/manifests/*", Fault::status(503)));
+        place.run(&[more, &["resolve", &image, "--from", "registry"]].concat()).success().stdout
+    };
+    assert!(!resolve(&[]).contains("try 1 of 5 failed"));
+    let told = resolve(&["-v"]);
+    assert!(told.contains("try 1 of 5 failed, the next is in ") && told.contains("status 503"), "{told}");
+}
+
+/// `baler dev registry`, until it is dropped.
+struct Started {
+    child: Child,
+    address: String,
+}
+
+impl Started {
+    fn new(place: &Place, arguments: &[&str]) -> Self {
+        let all = [&["dev", "registry", "--listen", "127.0.0.1:0"], arguments].concat();
+        let mut child = spawn(place.command(&all).stdout(Stdio::piped()));
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.strip_prefix("Registry at ").and_then(|rest| rest.split(',').next()).unwrap().to_owned();
+        Self { child, address }
+    }
+
+    fn end(mut self) {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It has ended, unless a test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_registry_to_try_things_with() {
+    for user in users() {
+        let Some(place) = Place::new(user) else { return };
+        let Some(base) = crate::support::Base::get() else { return };
+        place.run(&["load", base.path().to_str().unwrap()]).success();
+        let arguments = ["--directory", "images", "--auth", "me:s3cret", "--tokens"];
+        let first = Started::new(&place, &arguments);
+        let refused = place.run(&["push", "test-run", &format!("{}/team/run", first.address)]).failure(1).stderr;
+        assert!(refused.contains("refused to be written to"), "{refused}");
+        login(&place, &first.address, "s3cret").success();
+        place.run(&["push", "test-run", &format!("{}/team/run", first.address)]).success();
+        first.end();
+        let second = Started::new(&place, &arguments);
+        // Who is not logged in may pull, and it is another address.
+        place.run(&["pull", &format!("{}/team/run", second.address)]).success();
+        second.end();
+    }
+}

@@ -40,6 +40,14 @@ fn find<T: std::error::Error + 'static>(error: &anyhow::Error) -> Option<&T> {
     })
 }
 
+/// What pack says, word for word and in one line, where scripts depend on it.
+pub(crate) fn as_pack(error: &anyhow::Error) -> Option<String> {
+    let Some(LocateError::Absent { name, looked }) = find(error) else { return None };
+    let is_in_registry = looked.iter().any(|looked| matches!(looked.place, Place::Registry(_)));
+    let place = if is_in_registry { "in registry" } else { "on the daemon: not found" };
+    Some(format!("image '{name}' does not exist {place}"))
+}
+
 /// Facts that do not fit into the message.
 pub(crate) fn details(error: &anyhow::Error) -> Vec<String> {
     let mut details = Vec::new();

@@ -2,10 +2,15 @@
 
 use std::fmt::Write as _;
 
-use crate::failure;
+use crate::{failure, host};
 
 /// The text after `ERROR: `.
 pub(crate) fn text(error: &anyhow::Error) -> String {
+    if host::is_called_pack()
+        && let Some(line) = failure::as_pack(error)
+    {
+        return line;
+    }
     let mut text = one_line(error);
     for detail in failure::details(error) {
         push(&mut text, format_args!("\n  {detail}"));

@@ -111,6 +111,25 @@ fn retries_are_told_to_who_wants_to_know() {
     assert!(told.contains("try 1 of 5 failed, the next is in ") && told.contains("status 503"), "{told}");
 }
 
+#[test]
+fn called_pack_the_words_are_those_of_pack() {
+    let Some(place) = Place::new(User::Caller) else { return };
+    let registry = protected(Auth::Open);
+    std::os::unix::fs::symlink("baler", place.path().join("pack")).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(place.path().join("pack"));
+        command.args(arguments).current_dir(place.path()).env("HOME", place.path()).env("BALER_HOME", place.store());
+        crate::support::outcome(&mut command).failure(1)
+    };
+    let words = run(&["build", "app", "--builder", "invalid-builder!"]);
+    assert_eq!(words.stderr, "ERROR: could not parse reference: invalid-builder!\n");
+    let builder = format!("{}/none:1", registry.address());
+    let never = run(&["build", "app", "--builder", &builder, "--pull-policy", "never"]);
+    assert_eq!(never.stderr, format!("ERROR: image '{builder}' does not exist on the daemon: not found\n"));
+    let always = run(&["build", "app", "--builder", &builder, "--pull-policy", "always"]);
+    assert_eq!(always.stderr, format!("ERROR: image '{builder}' does not exist in registry\n"));
+}
+
 /// `baler dev registry`, until it is dropped.
 struct Started {
     child: Child,

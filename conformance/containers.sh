@@ -29,8 +29,11 @@ finish() {
         kill "$process" 2> /dev/null || true
         wait "$process" 2> /dev/null || true
     done
-    # Podman mounts its store on itself.
-    umount "$work/podman/root/overlay" 2> /dev/null || true
+    # Podman mounts its store on itself, and Docker the namespace of a network.
+    local mount
+    while read -r _ mount _; do
+        [[ $mount != "$work"/* ]] || umount "$mount" 2> /dev/null || true
+    done < <(tac /proc/self/mounts)
     rm -rf "$work" 2> /dev/null || true
 }
 trap finish EXIT

@@ -18,6 +18,27 @@ pub fn all(running: &Running) {
     another_platform_is_not_a_substitute(running, &images);
     layers_that_are_there_are_not_sent(running, &images);
     what_cannot_be_a_name_there_is_refused(running, &images);
+    what_is_remembered_is_the_same_image(running, &images);
+}
+
+/// Documents come from memory, layers by an export when they are wanted after all.
+fn what_is_remembered_is_the_same_image(running: &Running, images: &Images) {
+    let image = images.image("amd64", &["remembered", "both"]);
+    images.load(running, &image, "remembered");
+    let memory = running.directory.path().join("memory");
+    for count in [1, 1] {
+        let source =
+            baler_daemon::DaemonSource::new(running.daemon.clone(), running.directory.path()).with_memory(&memory);
+        let found = resolve(&"remembered".parse().unwrap(), &amd64(), &source).unwrap();
+        assert_eq!(found.identity(), &identity(running, &image));
+        assert_eq!(found.raw_config(), image.raw_config());
+        assert_eq!(fs_err::read_dir(&memory).unwrap().count(), count);
+        check_layers(&found, &source);
+    }
+    running.curl("DELETE", "/images/remembered?force=1", None);
+    let source = baler_daemon::DaemonSource::new(running.daemon.clone(), running.directory.path()).with_memory(&memory);
+    let gone = resolve(&"remembered".parse().unwrap(), &amd64(), &source);
+    assert!(matches!(gone, Err(ResolveError::NotFound { .. })), "{gone:?}");
 }
 
 fn amd64() -> Wanted {

@@ -177,6 +177,46 @@ sample_environment() {
     expect_equal "7 production" "$(as_sample_user run "$sample_image" --env WEB_CONCURRENCY=7 --entrypoint launcher -- -- node -e "$script")"
 }
 
+# Builder and run image come from a registry, and the image goes there; the store of the user knows nothing before. Then it
+# is started by another one who has nothing.
+sample_from_registry() {
+    local result=0
+    start_registry
+    (
+        set -e
+        skopeo copy --quiet --dest-tls-verify=false "oci:$work/base:localhost/baler/run:trixie" "docker://$registry/run:trixie"
+        as_sample_user builder create "$registry/builder" --config "$work/samples/builder.toml" --publish
+        in_store builder build "$registry/handbook" --builder "$registry/builder" --run-image "$registry/run:trixie" \
+            --path "$work/samples/apps/python" --publish
+        port=$(free_port)
+        start_as_user "$work/log" env BALER_HOME="$work/home/runner" "$work/baler" run "$registry/handbook" --publish "$port:8080"
+        expect_page /pages/welcome Markdown
+        stop_application
+        in_store builder rm --all
+        in_store runner rm --all
+    ) || result=$?
+    kill "$registry_process"
+    wait "$registry_process" || true
+    return "$result"
+}
+
+# Starts docker-registry; sets `registry` to its address.
+start_registry() {
+    registry=127.0.0.1:$(free_port)
+    cat > "$work/registry.yml" <<SETTINGS
+version: 0.1
+log: {level: error}
+storage: {filesystem: {rootdirectory: $work/registry}}
+http: {addr: $registry}
+SETTINGS
+    docker-registry serve "$work/registry.yml" > "$work/registry.log" 2>&1 &
+    registry_process=$!
+    fetch "http://$registry/v2/" "$registry_process" > /dev/null
+}
+
+# baler as the user, with the store $1 of its own.
+in_store() { as_user env BALER_HOME="$work/home/$1" "$work/baler" "${@:2}"; }
+
 # Another tool takes the layout that is written.
 sample_as_layout() {
     local layout=$work/home/layout

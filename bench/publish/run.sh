@@ -75,7 +75,7 @@ hyperfine --warmup 3 --runs "${RUNS:-30}" \
     --command-name "to the local store" "'$baler' build small ${run[*]} --quiet"
 
 echo "== ${MEGABYTES:-1000} MB of new files; seconds of export, peak memory of the program"
-for round in 1 2 3; do
+for round in $(seq "${ROUNDS:-3}"); do
     for place in store registry; do
         flags=(); name=large
         [[ $place == store ]] || { flags=(--publish); name=$registry/large; }

@@ -88,9 +88,9 @@ impl Unpacking<'_> {
         let place = self.target.join(&name);
         let written = if entry.is_dir() {
             self.directories.insert(name.clone(), mode);
-            std::fs::create_dir_all(&place)
+            fs_err::create_dir_all(&place)
         } else {
-            let parent = place.parent().map(std::fs::create_dir_all).transpose();
+            let parent = place.parent().map(fs_err::create_dir_all).transpose();
             parent.and_then(|_| self.file(entry, name, &place, mode))
         };
         written.map_err(|source| match source.kind() {

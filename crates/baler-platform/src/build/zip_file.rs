@@ -126,7 +126,7 @@ impl Unpacking<'_> {
     /// Gives directories their modes, those below first: one without write permission cannot be filled.
     fn finish(self) -> Result<Copied, ZipFileError> {
         for (name, mode) in self.directories.iter().rev() {
-            let set = std::fs::set_permissions(self.target.join(name), Permissions::from_mode(*mode));
+            let set = fs_err::set_permissions(self.target.join(name), Permissions::from_mode(*mode));
             set.map_err(|source| ZipFileError::Write {
                 path: self.source.to_owned(),
                 entry: name.display().to_string(),

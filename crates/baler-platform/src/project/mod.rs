@@ -223,8 +223,8 @@ mod tests {
         let text = "[_]\nschema-version = \"0.3\"\n[[io.buildpacks.build.env]]\nname = \"A\"\nvalue = \"1\"\nexec-env = [\"test\"]\n\
                     [[io.buildpacks.group]]\nid = \"x\"\nexec-env = [\"test\"]\n";
         assert_eq!((parse(text).variables.len(), parse(text).buildpacks.len()), (0, 0));
-        let test = Project::parse(Path::new("p"), text, "test").unwrap();
-        assert_eq!((test.variables.len(), test.buildpacks.len()), (1, 1));
+        let tested = Project::parse(Path::new("p"), text, "test").unwrap();
+        assert_eq!((tested.variables.len(), tested.buildpacks.len()), (1, 1));
     }
 
     #[test]

@@ -89,12 +89,12 @@ fn a_zip_file_is_an_application() {
     zip.start_file("in/zipped", options).unwrap();
     zip.write_all(b"x").unwrap();
     zip.finish().unwrap();
-    let build = || place.run(&["build", "app", "--builder", "builder", "--path", "app.zip"]);
-    let built = build().success();
+    let attempt = || place.run(&["build", "app", "--builder", "builder", "--path", "app.zip"]);
+    let built = attempt().success();
     assert!(says(&built, "<zipped>"), "{}", built.stdout);
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..20]).unwrap();
-    let failed = build().failure(1);
+    let failed = attempt().failure(1);
     assert!(failed.stderr.contains("app path must be a directory or zip: app.zip"), "{}", failed.stderr);
 }
 

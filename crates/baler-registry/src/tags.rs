@@ -83,6 +83,6 @@ mod tests {
         assert_eq!(distance("", "abc"), 3);
         let tags =
             ["jammy", "jammy-tiny", "noble", "1.0", "latest", "x\u{1b}[2J", "bionic"].map(str::to_owned).to_vec();
-        assert_eq!(nearest(tags, "jamy"), ["jammy", "1.0", "bionic", "latest", "noble"]);
+        assert_eq!(nearest(tags, "jamy"), ["jammy", "1.0", "latest", "noble", "bionic"]);
     }
 }

@@ -74,5 +74,8 @@ impl Drop for Docker {
         // Asked kindly, it ends its containers and unmounts what it has mounted.
         let _ = rustix::process::kill_process(Pid::from_child(&self.daemon), Signal::TERM);
         let _ = self.daemon.wait();
+        // All but the network namespace of containers without a network, which would keep the directory from going.
+        let namespace = self.directory.path().join("exec/netns/default");
+        let _ = super::try_outcome(Command::new("umount").arg(namespace));
     }
 }

@@ -106,14 +106,14 @@ mod tests {
         let packages = vec![
             package("baler", "baler-cnb", None),
             package("baler-store", "baler-platform", None),
-            package("baler-lifecycle", "baler-dockerfile", Some("build")),
+            package("baler-registry", "baler-store", Some("build")),
             package("baler-launcher", "baler-image", None),
             package("baler-image", "baler-store", Some("dev")),
             package("baler-new", "baler-cnb", None),
         ];
         let expected = [
             "baler-store -> baler-platform",
-            "baler-lifecycle -> baler-dockerfile",
+            "baler-registry -> baler-store",
             "baler-launcher -> baler-image",
             "baler-new stands on no floor yet",
         ];

@@ -186,8 +186,12 @@ pub(crate) fn living_pins(tmp: &Path) -> io::Result<Vec<Pin>> {
     for entry in fs_err::read_dir(tmp)? {
         let directory = entry?.path();
         let Ok(None) = Lock::try_exclusive(&directory.join(LOCK)) else { continue };
-        let text = fs_err::read_to_string(directory.join(PINS))?;
-        pins.extend(text.lines().filter_map(Pin::parse));
+        match fs_err::read_to_string(directory.join(PINS)) {
+            Ok(text) => pins.extend(text.lines().filter_map(Pin::parse)),
+            // A session that has just ended, or has only just begun, needs nothing.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(pins)
 }

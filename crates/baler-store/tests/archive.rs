@@ -268,6 +268,10 @@ fn other_tools_read_and_write_the_same() {
     let image = resolved(&store, &name("app"));
     let id = Digest::of(image.raw_config());
     for (kind, prefix) in [(ArchiveKind::Docker, "docker-archive"), (ArchiveKind::Oci, "oci-archive")] {
+        if kind == ArchiveKind::Oci && !rustix::process::geteuid().is_root() {
+            println!("SKIP: needs root: skopeo gives what it unpacks of an OCI archive to the owners in it");
+            continue;
+        }
         let path = directory.path().join("app.tar");
         let sink = ArchiveSink::begin(kind, &path, &store).unwrap();
         copy_image(&image, &store, &sink, &name("app"), &|_| ()).unwrap();

@@ -178,13 +178,14 @@ fn execution_environments_and_system_buildpacks() {
 }
 
 #[test]
-fn a_group_with_extensions_is_refused() {
+fn extensions_are_in_a_group_of_their_own() {
     let place = place(&[]);
     place.write("extensions/x/1/extension.toml", "api = \"0.11\"\n[extension]\nid = \"x\"\nversion = \"1\"\n");
     let mut inputs = place.detect_inputs(&["a"]);
     inputs.order.order_extensions = order(&["x"]).order;
-    let error = detect(&inputs, &Lines::default()).unwrap_err();
-    assert_eq!(error.to_string(), "image extensions are not supported yet, and detection chose x@1");
+    let group = detect(&inputs, &Lines::default()).unwrap().group;
+    let names: Vec<_> = group.group_extensions.iter().map(baler_cnb::group::GroupElement::full_name).collect();
+    assert_eq!((names, group.group.len()), (vec!["x@1".to_owned()], 1));
     inputs.platform_api = "0.9".parse().unwrap();
     assert_eq!(ids(&inputs), ["a"], "older platforms have no extensions");
 }

@@ -75,7 +75,7 @@ fn without_a_daemon_it_is_an_error_and_for_pack_the_local_store() {
         ),
         "{text}"
     );
-    place.run(&["inspect", "app"]).success();
+    place.run(&["inspect", "--local", "app"]).success();
 }
 
 #[test]
@@ -84,8 +84,8 @@ fn archives_are_written_read_and_loaded() {
         let Some(place) = place(user) else { return };
         let build = |image: &str| place.run(&["build", image, "--builder", "builder", "--path", "app"]).success();
         let digest = |image: &str| {
-            let text = place.run(&["inspect", image]).success().stdout;
-            text.lines().find(|line| line.starts_with("Digest:")).unwrap().to_owned()
+            let text = place.run(&["inspect", "--local", image]).success().stdout;
+            text.lines().map(str::trim).find(|line| line.starts_with("Digest:")).unwrap().to_owned()
         };
         place.build(&[]).success();
         let expected = digest("app");

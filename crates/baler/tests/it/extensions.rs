@@ -249,7 +249,7 @@ fn every_form_of_a_new_run_image_has_its_image_or_its_own_error() {
         assert!(!error.contains("no layers"), "{form}: {error}");
         seen.insert(error.replace(&name, ""));
     }
-    assert_eq!(seen.len(), 8, "each fault has words of its own, but for the two that are absent: {seen:#?}");
+    assert_eq!(seen.len(), 9, "each fault has words of its own: {seen:#?}");
     // With credentials, which the sandbox does not see.
     let auths = json!({"auths": {closed.address(): {"auth": "c29tZWJvZHk6cGFzc3dvcmQ="}}});
     write(&place.path().join(".docker/config.json"), &auths.to_string());

@@ -72,7 +72,8 @@ fn side(context: &Context<'_>, name: &ImageName, search: Search) -> Side {
     let wanted = Wanted::Preferably(Platform::host());
     match locate(context, &Asked { role: "image", name, wanted: &wanted, search, needed: Needed::Documents }) {
         Ok(located) => Side::Present(Box::new(inspect(located.image))),
-        Err(error) if error.is_absent() => Side::Absent,
+        // A path is in one place, and what is wrong with it is what there is to say.
+        Err(error) if error.is_absent() && name.reference().is_some() => Side::Absent,
         Err(error) => Side::Failed(error),
     }
 }

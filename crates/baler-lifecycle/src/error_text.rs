@@ -1,10 +1,10 @@
-//! Errors in warnings, where no caller is left to print their causes.
+//! Errors as text, in warnings: where no caller is left to print their causes.
 
 use std::error::Error;
 use std::fmt::Write as _;
 
 /// An error and its causes on one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -4,9 +4,12 @@
 //! itself. An [`Interrupt`] knows the groups that run now.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::interruptible::Stop;
 
 /// A handle on what a phase runs; clones share their state.
 #[derive(Clone, Debug, Default)]
@@ -70,5 +73,11 @@ impl Interrupt {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stop for Interrupt {
+    fn check_stop(&self) -> io::Result<()> {
+        if self.signal().is_some() { Err(io::Error::other("interrupted")) } else { Ok(()) }
     }
 }

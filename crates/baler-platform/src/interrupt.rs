@@ -1,12 +1,10 @@
 //! What happens when the user ends the program: what runs inside ends at once, and the rest stops where it is.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use baler_image::{
-    BlobWriter, Descriptor, Digest, ImageName, Mounted, Place, Repository, ResolvedImage, Sink, SinkError,
-};
+use baler_lifecycle::interruptible::Stop;
 use baler_sandbox::{Control, Signal};
 
 /// Shared by the thread that receives signals and the one that works.
@@ -105,77 +103,8 @@ impl Interrupt {
     }
 }
 
-/// A sink that takes no more bytes once the user has ended the program, so that a long export stops at once.
-pub(crate) struct InterruptibleSink<'a> {
-    pub(crate) sink: &'a dyn Sink,
-    pub(crate) interrupt: Interrupt,
-}
-
-impl Sink for InterruptibleSink<'_> {
-    fn place(&self) -> Place {
-        self.sink.place()
-    }
-
-    fn keeps_manifests(&self) -> bool {
-        self.sink.keeps_manifests()
-    }
-
-    fn staging(&self) -> Place {
-        self.sink.staging()
-    }
-
-    fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
-        self.sink.has_blob(digest)
-    }
-
-    fn repository(&self) -> Option<Repository> {
-        self.sink.repository()
-    }
-
-    fn mount_blob(&self, digest: &Digest, from: &Repository) -> Result<Mounted, SinkError> {
-        Ok(match self.sink.mount_blob(digest, from)? {
-            Mounted::Upload(writer) => Mounted::Upload(self.watched(writer)),
-            mounted @ (Mounted::Done | Mounted::No) => mounted,
-        })
-    }
-
-    fn begin_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError> {
-        Ok(self.watched(self.sink.begin_blob()?))
-    }
-
-    fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
-        self.sink.put_document(name, descriptor, bytes)
-    }
-
-    fn put_image(&self, name: &ImageName, image: &ResolvedImage) -> Result<(), SinkError> {
-        self.sink.put_image(name, image)
-    }
-}
-
-impl InterruptibleSink<'_> {
-    fn watched(&self, writer: Box<dyn BlobWriter>) -> Box<dyn BlobWriter> {
-        Box::new(InterruptibleWriter { writer, interrupt: self.interrupt.clone() })
-    }
-}
-
-struct InterruptibleWriter {
-    writer: Box<dyn BlobWriter>,
-    interrupt: Interrupt,
-}
-
-impl Write for InterruptibleWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.interrupt.check().map_err(io::Error::other)?;
-        self.writer.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
-    }
-}
-
-impl BlobWriter for InterruptibleWriter {
-    fn commit(self: Box<Self>, digest: &Digest, size: u64) -> Result<(), SinkError> {
-        self.writer.commit(digest, size)
+impl Stop for Interrupt {
+    fn check_stop(&self) -> io::Result<()> {
+        self.check().map_err(io::Error::other)
     }
 }

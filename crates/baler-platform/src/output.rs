@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub use baler_lifecycle::error_text::chain;
 pub use baler_lifecycle::progress::{Activity, Event, Observer, Running, Task};
 
 /// How important a line is.
@@ -77,20 +78,4 @@ pub(crate) fn step<T, E>(
     let running = Running::begin(output, Task::new(Activity::Step, step.name()), None);
     let result = running.end(work());
     (result, started.elapsed())
-}
-
-/// An error and its causes in one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        // An error that only wraps another says the same.
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }

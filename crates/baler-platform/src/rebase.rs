@@ -10,12 +10,13 @@ use baler_cnb::labels::{LIFECYCLE_METADATA, LifecycleMetadata};
 use baler_cnb::run::RunImage;
 use baler_image::{ImageName, InvalidReference, Platform, Reference, ResolvedImage, Sink, Target, Wanted};
 use baler_lifecycle::export::DEFAULT_CREATED;
+use baler_lifecycle::interruptible::InterruptibleSink;
 use baler_lifecycle::rebase::{RebaseError as PhaseError, RebaseInputs, RebasePlaces, Rebased};
 use baler_store::{Layout, LayoutError};
 
 use crate::build::{OutputDirectories, OutputError, outputs, run_image};
 use crate::context::Context;
-use crate::interrupt::{Interrupted, InterruptibleSink};
+use crate::interrupt::Interrupted;
 use crate::log::OutputLog;
 use crate::output::{Level, Running, Task, chain};
 use crate::places::{Asked, Destinations, LocateError, Located, Needed, PublishError, Search, locate};
@@ -113,7 +114,7 @@ fn write(
         created: DEFAULT_CREATED,
         names,
     };
-    let sink = InterruptibleSink { sink, interrupt: context.interrupt.clone() };
+    let sink = InterruptibleSink { sink, stop: context.interrupt.clone() };
     let places =
         RebasePlaces { app: app.source(context.store), run_image: run_image.source(context.store), sink: &sink };
     let task = Task::new(crate::output::Activity::Step, "rebase");
@@ -169,8 +170,5 @@ fn known_run_image(app: &ResolvedImage) -> Result<RunImage, RebaseError> {
     let text = text.ok_or_else(|| RebaseError::NoMetadata { name: name() })?;
     let metadata: LifecycleMetadata =
         serde_json::from_str(text).map_err(|source| RebaseError::Metadata { name: name(), source })?;
-    let is_known = |image: &RunImage| !image.image.is_empty();
-    let of_run_image = Some(metadata.run_image.image).filter(is_known);
-    let known = of_run_image.or_else(|| metadata.stack.map(|stack| stack.run_image).filter(is_known));
-    known.ok_or_else(|| RebaseError::NoRunImage { name: name() })
+    metadata.known_run_image().cloned().ok_or_else(|| RebaseError::NoRunImage { name: name() })
 }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail as the test does")]
 
+mod support;
+
 use std::num::NonZeroUsize;
 use std::path::Path;
 
@@ -12,21 +14,10 @@ use baler_layer::tar::{Attributes, Owner, TarWriter};
 use baler_platform::builder::{self, CreateError, CreateRequest};
 use baler_platform::context::Context;
 use baler_platform::interrupt::Interrupt;
-use baler_platform::output::{Event, Level, Observer, Output};
 use baler_platform::places::{Asked, Needed, Places, PullPolicy, Registries, Search, locate};
 use baler_sandbox::{HostIds, Identity, SandboxProgram};
 use baler_store::Store;
-
-struct Silent;
-
-impl Observer for Silent {
-    fn event(&self, _: &Event) {}
-}
-
-impl Output for Silent {
-    fn line(&self, _: Level, _: &str) {}
-    fn bytes(&self, _: &[u8]) {}
-}
+use support::Silent;
 
 fn context<'a>(store: &'a Store, program: &Path) -> Context<'a> {
     Context {

@@ -14,8 +14,8 @@ use baler_image::ArchiveKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use images::{
-    ImageFormat, InspectArguments, PullArguments, PushArguments, RebaseArguments, ResolveArguments, ResolveFormat,
-    SbomArguments, SbomDownloadArguments, TagArguments,
+    ImageFormat, InspectArguments, PullArguments, PushArguments, RebaseArguments, RegistryArguments, ResolveArguments,
+    ResolveFormat, SbomArguments, SbomDownloadArguments, TagArguments,
 };
 pub(crate) use modules::*;
 pub(crate) use registry::{DevArguments, DevRegistryArguments, LoginArguments, LogoutArguments};
@@ -234,9 +234,8 @@ pub(crate) struct BuildArguments {
     /// When a registry is asked for the builder and the run image: always, if-not-present, never
     #[arg(long, value_name = "POLICY")]
     pub(crate) pull_policy: Option<String>,
-    /// Registry whose certificate is not verified, and which may do without TLS (repeatable)
-    #[arg(long, value_name = "REGISTRY")]
-    pub(crate) insecure_registry: Vec<String>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
     /// Compress with this many threads; as many as there are processors where left out
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<std::num::NonZeroUsize>,

@@ -37,6 +37,19 @@ pub struct LifecycleMetadata {
     pub stack: Option<StackForRebase>,
 }
 
+impl LifecycleMetadata {
+    /// The run image that the app was built on, in the form of Platform APIs ≥ 0.12, else in that of older ones.
+    pub fn known_run_image(&self) -> Option<&RunImage> {
+        let is_known = |image: &&RunImage| !image.image.is_empty();
+        Some(&self.run_image.image).filter(is_known).or_else(|| self.run_image_of_stack())
+    }
+
+    /// The same, in the form of Platform APIs < 0.12 alone.
+    pub fn run_image_of_stack(&self) -> Option<&RunImage> {
+        self.stack.as_ref().map(|stack| &stack.run_image).filter(|image| !image.image.is_empty())
+    }
+}
+
 /// A diffID, such as `sha256:…`; empty when there is no such layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -74,9 +74,17 @@ impl Running {
             return skip("podman");
         }
         let directory = directory();
-        let mut command = Command::new("podman");
-        command.current_dir(directory.path()).args(["--root", "root", "--runroot", "run"]);
-        command.args(["system", "service", "--time", "0"]).arg(format!("unix://{}/socket", directory.path().display()));
+        let script = format!(
+            "cd {0} && exec podman --root root --runroot run system service --time 0 unix://{0}/socket",
+            directory.path().display()
+        );
+        if is_root() {
+            // It mounts its storage onto itself, and leaves that behind where it can.
+            return Some(Self::start(directory, &script));
+        }
+        let mut command = Command::new("sh");
+        // The process that holds a user's namespaces is one of this directory, and not the caller's own.
+        command.args(["-c", &script]).env("XDG_RUNTIME_DIR", directory.path());
         Some(Self::wait(directory, command))
     }
 
@@ -139,12 +147,22 @@ fn directory() -> tempfile::TempDir {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        if is_root() {
+            let _ = self.child.kill();
+        } else {
+            // It hands the signal on to itself in the namespaces, which it cannot do with one that kills.
+            let _ = Command::new("kill").arg(self.child.id().to_string()).output();
+        }
         let _ = self.child.wait();
         if !is_root() {
-            // Files of mapped ids.
-            let _ =
-                Command::new("podman").args(["unshare", "rm", "-rf"]).arg(self.directory.path().join("root")).output();
+            // Files of mapped ids, and then the process that holds the map.
+            let mut remove = Command::new("podman");
+            remove.args(["unshare", "rm", "-rf"]).arg(self.directory.path().join("root"));
+            let _ = remove.env("XDG_RUNTIME_DIR", self.directory.path()).output();
+            let pause = self.directory.path().join("libpod/tmp/pause.pid");
+            if let Ok(pid) = fs_err::read_to_string(pause) {
+                let _ = Command::new("kill").arg(pid.trim()).output();
+            }
         }
     }
 }

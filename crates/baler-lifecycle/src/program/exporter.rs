@@ -9,13 +9,13 @@ use baler_image::ImageName;
 
 use super::analyzer::{Images, parse_names};
 use super::failure::{Failure, code};
-use super::interruptible::InterruptibleSink;
 use super::places::Places;
 use super::restorer::{check_apis, threads};
 use super::{Context, Flag, caches, privileges, run_images};
 use crate::analyze::Analysis;
 use crate::cache::Cache;
 use crate::export::{ComponentSboms, DEFAULT_CREATED, ExportInputs, ExportPlaces, Launcher, ReleaseSboms, export};
+use crate::interruptible::InterruptibleSink;
 use crate::log::Log as _;
 use crate::mounted::{BuildUser, MountedDirectory};
 use crate::restore::Restoration;
@@ -170,7 +170,7 @@ pub(super) fn export_image(context: &Context<'_>, request: &Request<'_>) -> Resu
         names: request.names,
         threads: threads(),
     };
-    let sink = InterruptibleSink { sink: &sinks, interrupt: context.interrupt };
+    let sink = InterruptibleSink { sink: &sinks, stop: context.interrupt.clone() };
     let places = ExportPlaces {
         sink: &sink,
         run_image: request.images.run_image.as_ref(),

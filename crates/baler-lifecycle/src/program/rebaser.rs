@@ -6,10 +6,10 @@ use baler_cnb::run::RunImage;
 
 use super::analyzer::parse_names;
 use super::failure::{Failure, code};
-use super::interruptible::InterruptibleSink;
 use super::places::{Located, Places};
 use super::{Context, Flag, privileges, run_images};
 use crate::export::DEFAULT_CREATED;
+use crate::interruptible::InterruptibleSink;
 use crate::rebase::{RebaseInputs, RebasePlaces, rebase};
 use crate::toml_file::write_toml;
 
@@ -47,7 +47,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
         created: DEFAULT_CREATED,
         names: &names,
     };
-    let sink = InterruptibleSink { sink: &sinks, interrupt: context.interrupt };
+    let sink = InterruptibleSink { sink: &sinks, stop: context.interrupt.clone() };
     let at = RebasePlaces { app: app.source.as_ref(), run_image: run_image.source.as_ref(), sink: &sink };
     let rebased = rebase(&inputs, &at, context.log).map_err(failed)?;
     write_toml(&settings.report_path(), &rebased.report).map_err(|error| Failure::new(code::REBASE, error))
@@ -83,7 +83,5 @@ fn known_run_image(context: &Context<'_>, app: &Located) -> Option<RunImage> {
     let text = app.image.config().label(LIFECYCLE_METADATA)?;
     let metadata: LifecycleMetadata = serde_json::from_str(text).ok()?;
     let has_run_images = PlatformFeatures::for_api(context.settings.platform_api).run_toml;
-    let is_known = |image: &RunImage| !image.image.is_empty();
-    let of_run_image = Some(metadata.run_image.image).filter(|image| has_run_images && is_known(image));
-    of_run_image.or_else(|| metadata.stack.map(|stack| stack.run_image).filter(is_known))
+    if has_run_images { metadata.known_run_image() } else { metadata.run_image_of_stack() }.cloned()
 }

@@ -6,6 +6,7 @@ use baler_image::{Sink, Source};
 use baler_lifecycle::analyze::Analysis;
 use baler_lifecycle::cache::Cache;
 use baler_lifecycle::export::{DEFAULT_CREATED, ExportInputs, ExportPlaces, Exported, Launcher, ReleaseSboms};
+use baler_lifecycle::interruptible::InterruptibleSink;
 use baler_lifecycle::launcher_binary::NoLauncher;
 use baler_lifecycle::restore::Restoration;
 use baler_store::copy_image;
@@ -16,7 +17,6 @@ use super::error::BuildError;
 use super::prepare::Prepared;
 use super::request::{BuildRequest, Delivery};
 use crate::context::Context;
-use crate::interrupt::InterruptibleSink;
 use crate::log::OutputLog;
 use crate::output::Activity;
 use crate::places::Located;
@@ -89,7 +89,7 @@ fn write(
     parts: &Parts<'_>,
     log: &OutputLog<'_>,
 ) -> Result<Exported, BuildError> {
-    let sink = InterruptibleSink { sink, interrupt: context.interrupt.clone() };
+    let sink = InterruptibleSink { sink, stop: context.interrupt.clone() };
     let places = ExportPlaces {
         sink: &sink,
         run_image: prepared.run_image.source(context.store),

@@ -91,9 +91,7 @@ impl Inspection {
 
     /// The run image that the app was built on, and its mirrors.
     pub fn run_images(&self) -> Vec<&str> {
-        let Some(metadata) = &self.lifecycle else { return Vec::new() };
-        let of_stack = metadata.stack.as_ref().map(|stack| &stack.run_image);
-        let known = Some(&metadata.run_image.image).filter(|image| !image.image.is_empty()).or(of_stack);
+        let known = self.lifecycle.as_ref().and_then(|metadata| metadata.known_run_image());
         let names = known.into_iter().flat_map(|image| std::iter::once(&image.image).chain(&image.mirrors));
         names.map(String::as_str).filter(|name| !name.is_empty()).collect()
     }

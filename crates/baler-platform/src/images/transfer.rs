@@ -1,10 +1,11 @@
 //! Images between the local store and registries: pull, push, tag.
 
 use baler_image::{ImageName, Platform, ResolvedImage, Sink, SinkError, Target, Wanted};
+use baler_lifecycle::interruptible::InterruptibleSink;
 use baler_store::{CopyError, copy_image};
 
 use crate::context::Context;
-use crate::interrupt::{Interrupted, InterruptibleSink};
+use crate::interrupt::Interrupted;
 use crate::output::Activity;
 use crate::places::{Asked, LocateError, Needed, RegistriesError, Search, locate};
 use crate::transfers::Transfers;
@@ -48,7 +49,7 @@ pub fn push(context: &Context<'_>, image: &ImageName, target: &ImageName) -> Res
     // Before the first byte is sent, not after the last one.
     sink.check_push().map_err(|source| TransferError::NotAllowed { name: target.clone(), source })?;
     let transfers = Transfers::new(context.output, Activity::Push);
-    let sink = InterruptibleSink { sink: &sink as &dyn Sink, interrupt: context.interrupt.clone() };
+    let sink = InterruptibleSink { sink: &sink as &dyn Sink, stop: context.interrupt.clone() };
     let source = located.source(context.store);
     let copied = copy_image(&located.image, source, &sink, target, &|event| transfers.tell(event));
     context.interrupt.check()?;

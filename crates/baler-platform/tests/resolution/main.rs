@@ -9,6 +9,8 @@ mod documents;
 mod forms;
 mod places;
 mod rows;
+#[path = "../support/mod.rs"]
+mod support;
 
 use baler_image::{Platform, Wanted};
 use baler_image::{ResolveError, SourceError};

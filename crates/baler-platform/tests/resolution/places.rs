@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use baler_image::{ArchiveKind, Descriptor, ImageName, Sink, Target};
 use baler_platform::context::Context;
 use baler_platform::interrupt::Interrupt;
-use baler_platform::output::{Event, Level, Observer, Output};
 use baler_platform::places::{Places, PullPolicy, Registries, Search};
 use baler_sandbox::{HostIds, Identity, SandboxProgram};
 use baler_store::{Layout, Store};
@@ -16,6 +15,7 @@ use baler_test_registry::{Fault, Options, Rule, TestRegistry};
 use super::documents::Document;
 use super::forms::{Form, TAG};
 use super::rows::Holding;
+use super::support::Silent;
 
 /// A place, with a store for the command that asks.
 pub(crate) struct Place {
@@ -194,15 +194,4 @@ fn put(sink: &dyn Sink, document: &Document, names: &[ImageName]) {
     for name in names {
         sink.put_document(name, &descriptor, &document.top.1).unwrap();
     }
-}
-
-struct Silent;
-
-impl Observer for Silent {
-    fn event(&self, _: &Event) {}
-}
-
-impl Output for Silent {
-    fn line(&self, _: Level, _: &str) {}
-    fn bytes(&self, _: &[u8]) {}
 }

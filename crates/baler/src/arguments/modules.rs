@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::images::RegistryArguments;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum BuilderArguments {
     /// Make a builder from a builder.toml
@@ -36,9 +38,8 @@ pub(crate) struct BuilderCreateArguments {
     /// When registries are asked: always, never or if-not-present
     #[arg(long, value_name = "POLICY")]
     pub(crate) pull_policy: Option<String>,
-    /// Registry whose certificate is not verified (repeatable)
-    #[arg(long, value_name = "REGISTRY")]
-    pub(crate) insecure_registry: Vec<String>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,9 +81,8 @@ pub(crate) struct PackageArguments {
     /// When registries are asked: always, never or if-not-present
     #[arg(long, value_name = "POLICY")]
     pub(crate) pull_policy: Option<String>,
-    /// Registry whose certificate is not verified (repeatable)
-    #[arg(long, value_name = "REGISTRY")]
-    pub(crate) insecure_registry: Vec<String>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]

@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: BuilderCreateArguments, console: &Console) -> anyho
         labels: labels(&arguments.label)?,
     };
     let name = &request.names[0];
-    let host = host(arguments.publish, arguments.pull_policy.as_deref(), arguments.insecure_registry)?;
+    let host = host(arguments.publish, arguments.pull_policy.as_deref(), arguments.registry.insecure_registry)?;
     let created = builder::create(&host.context(console, None)?, &request)?;
     if console.is_quiet() {
         console.result(&format!("{name}@{}", created.digest));

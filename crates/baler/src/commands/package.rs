@@ -15,7 +15,7 @@ use crate::output::Console;
 
 pub(crate) fn run(kind: ModuleKind, arguments: PackageArguments, console: &Console) -> anyhow::Result<ExitCode> {
     let request = request(kind, &arguments, console)?;
-    let host = host(arguments.publish, arguments.pull_policy.as_deref(), arguments.insecure_registry)?;
+    let host = host(arguments.publish, arguments.pull_policy.as_deref(), arguments.registry.insecure_registry)?;
     let packaged = package(&host.context(console, None)?, &request)?;
     let (name, place) = match &request.format {
         PackageFormat::File(path) => (path.display().to_string(), "file".to_owned()),

@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: BuildArguments, console: &Console) -> anyhow::Resul
     warn_of_path(&arguments, console);
     let mut host = Host::open()?;
     host.set_pull_policy(arguments.pull_policy.as_deref())?;
-    host.set_insecure_registries(arguments.insecure_registry.clone());
+    host.set_insecure_registries(arguments.registry.insecure_registry.clone());
     host.set_docker_host(arguments.docker_host.clone());
     let context = host.context(console, threads)?;
     let executor = Executor::choose(&context, choice(arguments.executor));

@@ -8,6 +8,7 @@
 //!
 //! [`Cache`] is what restore and export ask of them.
 
+mod handover;
 mod image_cache;
 mod record;
 mod tree_cache;
@@ -30,6 +31,7 @@ pub use volume_cache::{StagedTar, VolumeCache};
 pub(crate) use tree_cache::CachedLayer;
 
 use crate::files::FileError;
+use crate::restore::Restoration;
 
 /// A cache during one build. What is written to it becomes its content with [`Cache::commit`], all at once.
 pub trait Cache: Sync {
@@ -42,13 +44,13 @@ pub trait Cache: Sync {
     /// The tar of layer `diff_id`, compressed or not. The reader has to check the diffID.
     fn read(&self, diff_id: &Digest) -> Result<Box<dyn Read + Send>, CacheError>;
 
-    /// What is known of the compressed bytes of layer `diff_id`, if the cache knows how its tar was made.
+    /// How the tar of layer `diff_id` was made, if the cache knows that.
     fn blob(&self, diff_id: &Digest) -> Option<&CachedBlob> {
         let _ = diff_id;
         None
     }
 
-    /// Whether layer `diff_id` is there in a form that the cache can go on using.
+    /// Whether layer `diff_id` is there in a form that the cache can go on using, without its bytes being looked at.
     fn holds(&self, diff_id: &str) -> bool {
         let _ = diff_id;
         false
@@ -74,6 +76,17 @@ pub trait Cache: Sync {
         None
     }
 
+    /// Keeps what restore gave until export, which may be a program of its own, asks for it.
+    fn hand_over(&self, restoration: &Restoration) -> Result<(), CacheError> {
+        let _ = restoration;
+        Ok(())
+    }
+
+    /// What a restore of its own handed over; nothing where there was none, or where it cannot be relied on.
+    fn handed_over(&self) -> Restoration {
+        Restoration::default()
+    }
+
     /// Makes `update` what the cache holds.
     fn commit(&self, update: CacheUpdate) -> Result<(), CacheError>;
 }
@@ -82,7 +95,7 @@ pub trait Cache: Sync {
 #[derive(Default)]
 pub struct CacheUpdate {
     pub metadata: CacheMetadata,
-    /// The compressed bytes of each layer, by diffID; empty for a cache of tars.
+    /// How the tar of each layer was made, and its compressed bytes, by diffID.
     pub blobs: BTreeMap<Digest, CachedBlob>,
 }
 

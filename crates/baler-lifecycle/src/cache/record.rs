@@ -1,4 +1,4 @@
-//! `blobs.json`: where the data of cached layers is, and how their tars were made.
+//! Where the data of cached layers is, and how their tars were made: a file of each cache that Baler writes.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +16,22 @@ pub(crate) struct BlobRecords {
     pub(crate) blobs: BTreeMap<Digest, CachedBlob>,
 }
 
-/// The data of one layer: a gzip-compressed tar in the store.
+/// The data of one layer: its tar, and what that was compressed to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CachedBlob {
+    /// Of the compressed tar. Without one it is the diffID, with the size 0.
     pub digest: Digest,
     pub size: u64,
     /// Everything about the tar that is not in the layer's directory: paths, owners, modes above it. Where this
     /// differs, the same directory gives another tar.
     pub frame: String,
+}
+
+impl CachedBlob {
+    /// Digest and size of the compressed tar, if it ever was compressed.
+    pub(crate) fn compressed(&self) -> Option<(&Digest, u64)> {
+        (self.size > 0).then_some((&self.digest, self.size))
+    }
 }
 
 impl Default for BlobRecords {

@@ -210,6 +210,11 @@ impl Cache for TreeCache<'_> {
         self.records.blobs.get(diff_id)
     }
 
+    fn holds(&self, diff_id: &str) -> bool {
+        let blob = diff_id.parse().ok().and_then(|diff_id| self.blob(&diff_id));
+        blob.is_some_and(|blob| matches!(self.blobs.has_blob(&blob.digest), Ok(true)))
+    }
+
     fn source(&self) -> Option<&dyn Source> {
         Some(self.blobs.as_source())
     }

@@ -5,19 +5,25 @@
 //! committed/sha256:<diffID>.tar                        their tars
 //! staging/                                             what this build writes
 //! committed-backup/                                    the old content, while staging takes its place
+//! baler/                                               what restore and export tell each other: see `handover`
 //! ```
 //!
-//! Nothing else is put there: other lifecycles take whatever is in `committed/` for theirs.
+//! Nothing else is put into `committed/`: other lifecycles take whatever is in there for theirs. A tar that restore has
+//! checked, and that is still the same file, stays by a link; it is neither read again nor copied.
 
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use baler_cnb::labels::{CACHE_METADATA, CacheMetadata, encode};
 use baler_image::Digest;
 
+use super::handover::{CheckedTars, FileIdentity, Handover, identity};
+use super::record::{BlobRecords, CachedBlob};
 use super::{Cache, CacheError, CacheUpdate, diff_ids};
 use crate::files::{FileError, read_optional, remove_tree, write_file};
+use crate::restore::Restoration;
 
 const COMMITTED: &str = "committed";
 const STAGING: &str = "staging";
@@ -30,6 +36,10 @@ pub struct VolumeCache {
     metadata: Option<CacheMetadata>,
     empty: CacheMetadata,
     damage: Option<serde_json::Error>,
+    handover: Handover,
+    records: BlobRecords,
+    /// Tars that were opened to be restored, which checks them. What failed the check is in no restoration.
+    opened: Mutex<CheckedTars>,
 }
 
 /// A tar that is being written into the cache. It must not stop an export: what fails is told when it is committed.
@@ -56,7 +66,10 @@ impl VolumeCache {
             Ok(metadata) => (metadata, None),
             Err(error) => (Some(CacheMetadata::default()), Some(error)),
         };
-        Ok(Self { directory: directory.to_owned(), metadata, empty: CacheMetadata::default(), damage })
+        let handover = Handover::new(directory);
+        let records = handover.records();
+        let (directory, empty, opened) = (directory.to_owned(), CacheMetadata::default(), Mutex::default());
+        Ok(Self { directory, metadata, empty, damage, handover, records, opened })
     }
 
     /// Why its metadata cannot be used, if there is some.
@@ -74,6 +87,26 @@ impl VolumeCache {
             .map_err(FileError::because("create directory", &path))
             .map_err(CacheError::File)?;
         Ok(path)
+    }
+
+    fn opened(&self) -> MutexGuard<'_, CheckedTars> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a committed tar a place in staging. Where there are no links, or none to another one's file, it is copied.
+    fn keep(&self, diff_id: &Digest, staging: &Path) -> Result<(), CacheError> {
+        let (old, new) = (self.committed(diff_id), staging.join(file_name(diff_id)));
+        let failed = |operation| FileError::because(operation, &old);
+        match fs_err::hard_link(&old, &new) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(CacheError::File(failed("link")(error))),
+            Err(_) => {
+                let mut file = fs_err::File::open(&old).map_err(failed("open")).map_err(CacheError::File)?;
+                let mut copy = StagedTar::begin(staging)?;
+                io::copy(&mut file, &mut copy).map_err(failed("copy")).map_err(CacheError::File)?;
+                copy.commit(diff_id)
+            }
+        }
     }
 
     /// Staging takes the place of what was committed; a failure leaves the old content.
@@ -104,36 +137,68 @@ impl Cache for VolumeCache {
 
     fn read(&self, diff_id: &Digest) -> Result<Box<dyn Read + Send>, CacheError> {
         let path = self.committed(diff_id);
-        let file = fs_err::File::open(&path).map_err(FileError::because("open", &path)).map_err(CacheError::File)?;
+        let attempt = || {
+            let file = fs_err::File::open(&path)?;
+            let identity = FileIdentity::of(&file.metadata()?);
+            Ok((file, identity))
+        };
+        let (file, identity) = attempt().map_err(FileError::because("open", &path)).map_err(CacheError::File)?;
+        self.opened().insert(diff_id.clone(), identity);
         Ok(Box::new(file))
     }
 
+    fn blob(&self, diff_id: &Digest) -> Option<&CachedBlob> {
+        self.records.blobs.get(diff_id)
+    }
+
+    fn holds(&self, diff_id: &str) -> bool {
+        let Ok(diff_id) = diff_id.parse() else { return false };
+        let is_same = |checked: &FileIdentity| identity(&self.committed(&diff_id)).is_ok_and(|found| found == *checked);
+        self.opened().get(&diff_id).is_some_and(is_same)
+    }
+
     fn begin_tar(&self) -> Result<Option<StagedTar>, CacheError> {
-        let directory = self.staging()?;
-        let file = tempfile::Builder::new().prefix(".baler-").tempfile_in(&directory);
-        let file = file.map_err(|source| CacheError::Tar { source })?;
-        Ok(Some(StagedTar { file, failure: None, directory }))
+        Ok(Some(StagedTar::begin(&self.staging()?)?))
+    }
+
+    fn hand_over(&self, restoration: &Restoration) -> Result<(), CacheError> {
+        self.handover.put(restoration, &self.opened())
+    }
+
+    fn handed_over(&self) -> Restoration {
+        let (restoration, tars) = self.handover.get();
+        self.opened().extend(tars);
+        restoration
     }
 
     fn commit(&self, update: CacheUpdate) -> Result<(), CacheError> {
         let staging = self.staging()?;
-        let wanted: Vec<String> = diff_ids(&update.metadata).iter().map(file_name).collect();
-        for name in &wanted {
-            let (old, new) = (self.directory.join(COMMITTED).join(name), staging.join(name));
-            if !new.exists() {
-                fs_err::hard_link(&old, &new).map_err(FileError::because("link", &new)).map_err(CacheError::File)?;
+        let diff_ids = diff_ids(&update.metadata);
+        for diff_id in &diff_ids {
+            if !staging.join(file_name(diff_id)).exists() {
+                self.keep(diff_id, &staging)?;
             }
         }
+        let wanted: Vec<String> = diff_ids.iter().map(file_name).collect();
         remove_all_but(&staging, &wanted).map_err(CacheError::File)?;
         let metadata = encode(&update.metadata).map_err(CacheError::Encode)?;
         write_file(&staging.join(CACHE_METADATA), metadata.as_bytes(), None).map_err(CacheError::File)?;
         remove_tree(&self.directory.join(BACKUP)).map_err(CacheError::File)?;
         self.replace().map_err(|source| CacheError::Replace { path: self.directory.clone(), source })?;
-        remove_tree(&self.directory.join(BACKUP)).map_err(CacheError::File)
+        remove_tree(&self.directory.join(BACKUP)).map_err(CacheError::File)?;
+        let mut blobs = update.blobs;
+        blobs.retain(|diff_id, _| diff_ids.contains(diff_id));
+        self.handover.put_records(&BlobRecords::new(blobs))
     }
 }
 
 impl StagedTar {
+    fn begin(directory: &Path) -> Result<Self, CacheError> {
+        let file = tempfile::Builder::new().prefix(".baler-").tempfile_in(directory);
+        let file = file.map_err(|source| CacheError::Tar { source })?;
+        Ok(Self { file, failure: None, directory: directory.to_owned() })
+    }
+
     /// Gives the tar its name.
     pub(crate) fn commit(self, diff_id: &Digest) -> Result<(), CacheError> {
         let attempt = || {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use baler_image::{Digest, Sink};
 use baler_layer::sink::{Compressed, compress, hash_only};
-use baler_layer::stat_manifest::{Comparison, StatManifest};
+use baler_layer::stat_manifest::StatManifest;
 
 use super::cache::remembered;
 use super::content::{frame, is_large, write_tar};
@@ -18,10 +18,10 @@ use super::pending::Pending;
 use super::piece::{Piece, Role};
 use super::plan::{remembers, reusable};
 use crate::analyze::Analysis;
-use crate::cache::Cache;
+use crate::cache::{Cache, CachedBlob};
 use crate::parallel;
 use crate::progress::{Activity, Observer, Running, Task};
-use crate::restore::{Restoration, RestoredLayer};
+use crate::restore::Restoration;
 
 /// Where blobs go and what is known already.
 pub(crate) struct Packer<'a> {
@@ -104,21 +104,40 @@ impl Packer<'_> {
         else {
             return None;
         };
-        let RestoredLayer { diff_id, manifest, .. } = self.restoration.layers().get(id)?;
-        let blob = cache.blob(diff_id)?;
-        let is_same = blob.frame == frame(directory)
-            && matches!(manifest.compare(&directory.root), Ok(Comparison::Unchanged))
-            && cache.sink().is_some_and(|sink| matches!(sink.has_blob(&blob.digest), Ok(true)));
-        is_same.then(|| Packed {
+        let restored = self.restoration.layers().get(id)?;
+        let (diff_id, blob) = (&restored.diff_id, cache.blob(&restored.diff_id)?);
+        let is_kept = !piece.in_cache || cache.holds(&diff_id.to_string());
+        if !is_kept || blob.frame != frame(directory) || !restored.is_untouched(&directory.root) {
+            return None;
+        }
+        let (digest, size) = self.compressed(piece, diff_id, blob)?;
+        Some(Packed {
             diff_id: diff_id.clone(),
-            digest: blob.digest.clone(),
-            size: blob.size,
+            digest,
+            size,
             frame: blob.frame.clone(),
-            manifest: Some(manifest.clone()),
+            manifest: Some(restored.manifest.clone()),
             pending: None,
             was_read: false,
             duration: started.elapsed(),
         })
+    }
+
+    /// The compressed bytes of a layer that the cache knows, where nobody has to make them anew: its own, those of the
+    /// previous image, or those that are in the image's place all the same. Only the cache needs none.
+    fn compressed(&self, piece: &Piece<'_>, diff_id: &Digest, blob: &CachedBlob) -> Option<(Digest, u64)> {
+        let recorded = (blob.digest.clone(), blob.size);
+        if let Some(sink) = self.cache.and_then(Cache::sink) {
+            return matches!(sink.has_blob(&blob.digest), Ok(true)).then_some(recorded);
+        }
+        if !piece.in_image {
+            return Some(recorded);
+        }
+        if let Some(layer) = reusable(self.analysis, &piece.role, &diff_id.to_string()) {
+            return Some((layer.descriptor.digest.clone(), layer.descriptor.size));
+        }
+        let (digest, _) = blob.compressed()?;
+        matches!(self.sink.has_blob(digest), Ok(true)).then_some(recorded)
     }
 
     fn pack_and_tell(&self, pieces: &[Piece<'_>], index: usize, threads: NonZeroUsize) -> PackResult {
@@ -175,11 +194,13 @@ impl Packer<'_> {
         if has_trees || !piece.in_image || !is_in_cache || !remembers(self.analysis, &piece.role) {
             return Ok(None);
         }
-        let tar = cache.map(Cache::begin_tar).transpose()?.flatten();
+        // A tar that was checked can stay, if it turns out to be the same.
+        let has_tar = cache.is_some_and(|cache| cached.is_some_and(|sha| cache.holds(sha)));
+        let tar = cache.filter(|_| !has_tar).map(Cache::begin_tar).transpose()?.flatten();
+        let is_written = tar.is_some();
         let mut pending = Pending { image: None, cache: None, tar, is_shared: false };
         let diff_id = write(piece, NonZeroUsize::MIN, &mut pending)?.diff_id;
-        let is_cached =
-            cache.is_none_or(|cache| cache.sink().is_none() || cached.is_some_and(|sha| *sha == diff_id.to_string()));
+        let is_cached = cache.is_none() || is_written || cached.is_some_and(|sha| *sha == diff_id.to_string());
         let layer = reusable(self.analysis, &piece.role, &diff_id.to_string()).filter(|_| is_cached);
         Ok(layer.map(|layer| Packed {
             diff_id,

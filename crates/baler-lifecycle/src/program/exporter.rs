@@ -83,7 +83,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
         names: &names,
         group: &group,
         images: &images,
-        restoration: &Restoration::default(),
+        restoration: &cache.as_deref().map(Cache::handed_over).unwrap_or_default(),
         places: &places,
         cache: cache.as_deref(),
         user,

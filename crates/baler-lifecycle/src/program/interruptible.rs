@@ -8,6 +8,7 @@ use baler_image::{Digest, Sink, Source};
 use crate::cache::{Cache, CacheError, CacheUpdate, CachedBlob, StagedTar, TreeCache};
 use crate::interrupt::Interrupt;
 use crate::interruptible::Stop as _;
+use crate::restore::Restoration;
 
 /// A cache whose layers end with the signal; nothing is committed after it.
 pub(super) struct InterruptibleCache {
@@ -50,6 +51,14 @@ impl Cache for InterruptibleCache {
 
     fn trees(&self) -> Option<&TreeCache<'_>> {
         self.cache.trees()
+    }
+
+    fn hand_over(&self, restoration: &Restoration) -> Result<(), CacheError> {
+        self.cache.hand_over(restoration)
+    }
+
+    fn handed_over(&self) -> Restoration {
+        self.cache.handed_over()
     }
 
     fn commit(&self, update: CacheUpdate) -> Result<(), CacheError> {

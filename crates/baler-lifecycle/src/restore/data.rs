@@ -1,6 +1,8 @@
 //! The data of cached layers: the tree of the last build where it is whole, else the blob.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use baler_cnb::labels::CacheMetadata;
 use baler_image::{Digest, InvalidDigest};
@@ -96,7 +98,8 @@ fn restore_layer(
     let uid = inputs.user.host.map_or_else(|| rustix::process::geteuid().as_raw(), |owner| owner.uid);
     let tree = cache.trees().map(|trees| trees.take(id, &diff_id, &place.host, uid)).transpose()?.flatten();
     if let Some(manifest) = tree {
-        return Ok(RestoredLayer { diff_id, manifest, is_kept_tree: true });
+        let device = device(&place.host)?;
+        return Ok(RestoredLayer { diff_id, manifest, device, is_kept_tree: true });
     }
     let extraction = Extraction {
         diff_id: &diff_id,
@@ -107,7 +110,11 @@ fn restore_layer(
     };
     extract(cache.read(&diff_id)?, &extraction)?;
     let manifest = StatManifest::take(&place.host)?;
-    Ok(RestoredLayer { diff_id, manifest, is_kept_tree: false })
+    Ok(RestoredLayer { diff_id, manifest, device: device(&place.host)?, is_kept_tree: false })
+}
+
+fn device(tree: &Path) -> Result<u64, FileError> {
+    Ok(fs_err::symlink_metadata(tree).map_err(FileError::because("look at", tree))?.dev())
 }
 
 /// A layer whose data could not be had loses its metadata too: the buildpack sees both or neither.

@@ -1,9 +1,11 @@
 //! What restore put into the layers directory.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use baler_image::Digest;
-use baler_layer::stat_manifest::StatManifest;
+use baler_layer::stat_manifest::{Comparison, StatManifest};
 
 use crate::cache::{CacheError, TreeCache};
 use crate::layers_directory::LayerId;
@@ -21,6 +23,8 @@ pub struct RestoredLayer {
     pub(crate) diff_id: Digest,
     /// The tree as it was given to the build.
     pub(crate) manifest: StatManifest,
+    /// The file system that the tree is on.
+    pub(crate) device: u64,
     pub(crate) is_kept_tree: bool,
 }
 
@@ -28,6 +32,13 @@ impl RestoredLayer {
     /// The layer's diffID.
     pub fn diff_id(&self) -> &Digest {
         &self.diff_id
+    }
+
+    /// Whether `tree` is the one that was given to the build, as it was.
+    pub(crate) fn is_untouched(&self, tree: &Path) -> bool {
+        let device = std::fs::symlink_metadata(tree).map(|metadata| metadata.dev());
+        device.is_ok_and(|device| device == self.device)
+            && matches!(self.manifest.compare(tree), Ok(Comparison::Unchanged))
     }
 
     /// Whether the tree of the last build was moved into place; otherwise it was made from its blob.

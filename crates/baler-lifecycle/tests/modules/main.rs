@@ -8,6 +8,7 @@ mod built;
 mod damage;
 mod detect;
 mod generate;
+mod handover;
 mod layouts;
 mod programs;
 mod support;

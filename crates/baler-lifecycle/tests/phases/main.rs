@@ -8,3 +8,4 @@ mod cache;
 mod export;
 mod place;
 mod support;
+mod volume;

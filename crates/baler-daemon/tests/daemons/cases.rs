@@ -27,8 +27,7 @@ fn what_is_remembered_is_the_same_image(running: &Running, images: &Images) {
     images.load(running, &image, "remembered");
     let memory = running.directory.path().join("memory");
     for count in [1, 1] {
-        let source =
-            baler_daemon::DaemonSource::new(running.daemon.clone(), running.directory.path()).with_memory(&memory);
+        let source = baler_daemon::DaemonSource::new(running.daemon(), running.directory.path()).with_memory(&memory);
         let found = resolve(&"remembered".parse().unwrap(), &amd64(), &source).unwrap();
         assert_eq!(found.identity(), &identity(running, &image));
         assert_eq!(found.raw_config(), image.raw_config());
@@ -36,7 +35,7 @@ fn what_is_remembered_is_the_same_image(running: &Running, images: &Images) {
         check_layers(&found, &source);
     }
     running.curl("DELETE", "/images/remembered?force=1", None);
-    let source = baler_daemon::DaemonSource::new(running.daemon.clone(), running.directory.path()).with_memory(&memory);
+    let source = baler_daemon::DaemonSource::new(running.daemon(), running.directory.path()).with_memory(&memory);
     let gone = resolve(&"remembered".parse().unwrap(), &amd64(), &source);
     assert!(matches!(gone, Err(ResolveError::NotFound { .. })), "{gone:?}");
 }
@@ -51,7 +50,7 @@ fn find(running: &Running, name: &str) -> Result<ResolvedImage, ResolveError> {
 
 /// What the daemon knows the image by.
 fn identity(running: &Running, image: &ResolvedImage) -> Identity {
-    match running.daemon.image_store() {
+    match running.daemon().image_store() {
         ImageStore::Classic => Identity::ImageId(Digest::of(image.raw_config())),
         ImageStore::Containerd => Identity::Manifest(image.digest().clone()),
     }
@@ -66,7 +65,7 @@ fn what_is_written_is_found_by_each_of_its_names(running: &Running, images: &Ima
     }
     let identity = identity(running, &image);
     let id = identity.digest();
-    let scheme = match running.daemon.engine() {
+    let scheme = match running.daemon().engine() {
         Engine::Docker => "docker-daemon",
         Engine::Podman => "podman-daemon",
     };
@@ -82,11 +81,11 @@ fn what_is_written_is_found_by_each_of_its_names(running: &Running, images: &Ima
         let found = resolve(&name.parse().unwrap(), &amd64(), source.as_ref())
             .unwrap_or_else(|error| panic!("{name}: {error:?}"));
         assert_eq!(found.identity(), &identity, "{name}");
-        assert_eq!(found.place(), &running.daemon.place());
+        assert_eq!(found.place(), &running.daemon().place());
         assert_eq!(found.raw_config(), image.raw_config(), "{name}");
         check_layers(&found, source.as_ref());
     }
-    if running.daemon.image_store() == ImageStore::Containerd {
+    if running.daemon().image_store() == ImageStore::Containerd {
         let found = find(running, &format!("registry.example:5000/team/app@{}", image.digest())).unwrap();
         assert_eq!((found.digest(), &found.manifest().raw), (image.digest(), &image.manifest().raw));
     }
@@ -125,7 +124,7 @@ fn a_name_that_moves_leaves_an_image_without_one(running: &Running, images: &Ima
     // What was found stays what it was.
     assert_eq!(before.identity(), &id);
     check_layers(&before, source.as_ref());
-    match (find(running, &format!("docker-daemon:{}", id.digest())), running.daemon.image_store()) {
+    match (find(running, &format!("docker-daemon:{}", id.digest())), running.daemon().image_store()) {
         (Ok(dangling), _) => assert_eq!(dangling.raw_config(), old.raw_config()),
         // There, an image without a name is lost when another one is loaded under it.
         (Err(ResolveError::NotFound { .. }), ImageStore::Containerd) => {}

@@ -1,11 +1,11 @@
-//! Daemons of our own: in namespaces and directories that go with the test.
+//! Daemons of our own: in namespaces and directories that go with the test. The end-to-end tests of `baler` use this file
+//! as well.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baler_daemon::{Address, Daemon, DaemonSink, DaemonSource};
+use baler_daemon::{Address, Daemon};
 
 /// A daemon that takes longer than this to start has failed.
 const START: Duration = Duration::from_mins(2);
@@ -14,7 +14,6 @@ const START: Duration = Duration::from_mins(2);
 pub struct Running {
     child: Child,
     pub directory: tempfile::TempDir,
-    pub daemon: Arc<Daemon>,
 }
 
 /// Where `scripts/docker-26.sh` puts it.
@@ -99,44 +98,21 @@ impl Running {
     fn wait(directory: tempfile::TempDir, mut command: Command) -> Self {
         let log = fs_err::File::create(directory.path().join("log")).unwrap().into_parts().0;
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        let mut child = command.spawn().unwrap();
+        let mut child = super::spawn(&mut command);
         let address = Address::Unix(directory.path().join("socket"));
         let begin = Instant::now();
-        let daemon = loop {
-            match Daemon::open(&address) {
-                Ok(daemon) => break Arc::new(daemon),
-                Err(error) => {
-                    let has_ended = child.try_wait().unwrap().is_some();
-                    let log = || fs_err::read_to_string(directory.path().join("log")).unwrap_or_default();
-                    assert!(!has_ended && begin.elapsed() < START, "{error}: {}", log());
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-            }
-        };
-        Self { child, directory, daemon }
-    }
-
-    /// What one command has of it.
-    pub fn source(&self) -> Arc<DaemonSource> {
-        Arc::new(DaemonSource::new(Arc::clone(&self.daemon), self.directory.path()))
-    }
-
-    pub fn sink(&self) -> DaemonSink {
-        DaemonSink::new(self.source(), self.directory.path())
-    }
-
-    /// Asks the daemon with `curl`, as somebody else.
-    pub fn curl(&self, method: &str, path: &str, content: Option<&Path>) -> String {
-        let mut command = Command::new("curl");
-        command.args(["--silent", "--show-error", "--unix-socket"]).arg(self.directory.path().join("socket"));
-        command.args(["--request", method, &format!("http://docker{path}")]);
-        if let Some(content) = content {
-            command.args(["--header", "content-type: application/x-tar", "--data-binary"]);
-            command.arg(format!("@{}", content.display()));
+        while let Err(error) = Daemon::open(&address) {
+            let has_ended = child.try_wait().unwrap().is_some();
+            let log = || fs_err::read_to_string(directory.path().join("log")).unwrap_or_default();
+            assert!(!has_ended && begin.elapsed() < START, "{error}: {}", log());
+            std::thread::sleep(Duration::from_millis(50));
         }
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        Self { child, directory }
+    }
+
+    /// Where it listens, as environment variables have it.
+    pub fn address(&self) -> String {
+        format!("unix://{}", self.directory.path().join("socket").display())
     }
 }
 

@@ -4,12 +4,19 @@
 #![expect(clippy::print_stderr, reason = "tests say what they skip")]
 
 mod cases;
+mod client;
 mod engine;
 mod fake;
 mod faults;
 mod images;
 
+use std::process::{Child, Command};
+
 use engine::Running;
+
+fn spawn(command: &mut Command) -> Child {
+    command.spawn().unwrap()
+}
 
 #[test]
 fn docker_with_the_classic_image_store() {

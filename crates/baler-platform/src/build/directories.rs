@@ -15,7 +15,7 @@ use super::request::WorkspaceName;
 use super::surroundings::{copy_build_config, host_files};
 use crate::certificates::{self, Bundle};
 use crate::context::Context;
-use crate::modules::PlacedModule;
+use crate::modules::{ModuleKind, PlacedModule};
 use crate::variables::Variables;
 
 /// Why the directories could not be made.
@@ -198,10 +198,14 @@ impl Directories {
 
     fn flags(&self, program: &Path, order: &OrderedModules<'_>) -> Result<Additions, DirectoryError> {
         let mut flags = vec![("-platform", self.platform.clone()), ("-build-config", self.build_config.clone())];
-        if !order.placed.is_empty() {
-            let directory = self.files.join("buildpacks");
-            in_place::collect_modules(order.placed, &directory)?;
-            flags.push(("-buildpacks", directory));
+        for (flag, kind) in [("-buildpacks", ModuleKind::Buildpack), ("-extensions", ModuleKind::Extension)] {
+            let added: Vec<&PlacedModule> =
+                order.placed.iter().filter(|module| module.target.starts_with(kind.directory())).collect();
+            if !added.is_empty() {
+                let directory = self.files.join(flag.trim_start_matches('-'));
+                in_place::collect_modules(kind, &added, &directory)?;
+                flags.push((flag, directory));
+            }
         }
         if let Some(path) = self.write_order(order)? {
             flags.push(("-order", path));

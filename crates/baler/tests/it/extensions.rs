@@ -2,39 +2,13 @@
 
 use std::path::Path;
 
-use baler_image::{Descriptor, Platform, Source as _, Wanted, media_type, resolve};
-use baler_store::Layout;
+use baler_image::{Descriptor, media_type};
 use baler_test_registry::{Auth, Fault, Image, Options, Rule, TestRegistry, User as Login, index};
 use serde_json::{Value, json};
 
-use crate::support::{Base, Docker, Outcome, Place, User, application, buildpack, outcome, users, write};
-
-/// The base image of the tests, with a variable that says which one it is, for a platform.
-fn run_image(which: &str, platform: &str) -> Image {
-    let base = Base::get().unwrap();
-    let layout = Layout::open(base.path()).unwrap();
-    let name = layout.image_name(Some("test-run"));
-    let image = resolve(&name, &Wanted::Preferably(Platform::host()), &layout).unwrap();
-    let mut config: Value = serde_json::from_slice(image.raw_config()).unwrap();
-    config["architecture"] = json!(platform.strip_prefix("linux/").unwrap());
-    config["config"]["Env"].as_array_mut().unwrap().push(json!(format!("RUN_IMAGE={which}")));
-    let layers = image.layers().iter().map(|layer| {
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut layout.blob(&layer.descriptor).unwrap(), &mut bytes).unwrap();
-        (layer.descriptor.clone(), bytes)
-    });
-    Image::of(media_type::OCI_CONFIG, config.to_string().into_bytes(), layers.collect())
-}
-
-/// Writes the extension `test/NAME` of version 1 with this `bin/generate`, whose output directory is `$CNB_OUTPUT_DIR`.
-fn extension(place: &Place, name: &str, generate: &str) {
-    let directory = place.path().join(name);
-    let descriptor = format!("api = \"0.12\"\n[extension]\nid = \"test/{name}\"\nversion = \"1\"\n");
-    write(&directory.join("extension.toml"), &descriptor);
-    let path = directory.join("bin/generate");
-    write(&path, &format!("#!/bin/sh\nset -eu\n{generate}\n"));
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-}
+use crate::support::{
+    Base, Docker, Outcome, Place, Running, User, application, buildpack, extension, outcome, run_image, users, write,
+};
 
 /// A place with a builder `builder` that has the extensions `names`, all in one group. The extension `switch` takes its
 /// run.Dockerfile from the application.
@@ -148,6 +122,33 @@ fn issue_2128_into_a_docker_daemon() {
         assert_eq!((&recorded["reference"], &recorded["image"]), (&json!(reference), &json!(name)), "{text}");
         let ran = docker.run(&["run", "--rm", "--network", "host", "app"]).success();
         assert_eq!(ran.stdout, "this is amd64\n");
+    }
+}
+
+/// The same into each kind of daemon, and out of it again.
+#[test]
+fn issue_2128_into_every_daemon() {
+    let engines = [Running::classic_docker(), Running::containerd_docker(), Running::podman()];
+    for running in engines.into_iter().flatten() {
+        let Some(place) = place(User::Caller, &["switch"]) else { return };
+        let registry = TestRegistry::start(Options::default()).unwrap();
+        let (amd64, arm64) = (run_image("amd64", "linux/amd64"), run_image("arm64", "linux/arm64"));
+        registry.push_index("team/run", "jammy", &[("linux/arm64", &arm64), ("linux/amd64", &amd64)]).unwrap();
+        let name = format!("{}/team/run:jammy", registry.address());
+        switch_to(&place, &name);
+        let run = |arguments: &[&str]| outcome(place.command(arguments).env("DOCKER_HOST", running.address()));
+        for _ in 0..2 {
+            run(&["build", "app", "--builder", "builder", "--path", "app", "--daemon"]).success();
+            let inspected = run(&["inspect", "--local", "docker-daemon:app", "-o", "json"]).success().stdout;
+            let labels = serde_json::from_str::<Value>(&inspected).unwrap()["local_info"]["labels"].clone();
+            let recorded = &labels["io.buildpacks.lifecycle.metadata"]["runImage"];
+            let reference = format!("{}/team/run@{}", registry.address(), amd64.digest());
+            assert_eq!((&recorded["reference"], &recorded["image"]), (&json!(reference), &json!(name)), "{labels}");
+            assert_eq!(run(&["run", "docker-daemon:app"]).success().stdout, "this is amd64\n");
+        }
+        // The new run image was never put into the daemon, and the daemon was never asked to pull it.
+        let absent = run(&["inspect", "--local", &format!("docker-daemon:{name}")]).failure(1);
+        assert!(absent.stderr.contains("does not exist in "), "{}", absent.stderr);
     }
 }
 
@@ -270,15 +271,11 @@ fn the_last_extension_that_switches_wins_and_instructions_are_refused_with_their
     }
     let name = |tag: &str| format!("{}/team/run:{tag}", registry.address());
     let write_dockerfiles = |first: &str, second: &str| {
-        for (extension, text) in [("first", first), ("second", second)] {
-            application(&place, &[(&format!("{extension}.run"), text)]);
-            self::extension(
-                &place,
-                extension,
-                &format!(
-                    "[ ! -s {extension}.run ] || cp {extension}.run \"$CNB_OUTPUT_DIR/run.Dockerfile\"\n[ ! -f {extension}.build ] || cp {extension}.build \"$CNB_OUTPUT_DIR/build.Dockerfile\""
-                ),
-            );
+        for (id, text) in [("first", first), ("second", second)] {
+            application(&place, &[(&format!("{id}.run"), text)]);
+            let copy = |kind| format!("cp {id}.{kind} \"$CNB_OUTPUT_DIR/{kind}.Dockerfile\"\n");
+            let generate = format!("[ ! -s {id}.run ] || {}[ ! -f {id}.build ] || {}", copy("run"), copy("build"));
+            extension(&place, id, &generate);
         }
         place.create_builder();
     };

@@ -1,6 +1,8 @@
 //! Builds in place: in a container with Docker's own restrictions, the same image as in a sandbox; outside, clear errors.
 
-use crate::support::{Base, Docker, Place, User, application, buildpack};
+use baler_test_registry::{Options, TestRegistry};
+
+use crate::support::{Base, Docker, Place, User, application, buildpack, extension, run_image, write};
 
 const BUILD: &str = "mkdir -p \"$1/dep/bin\" \"$1/dep/env.launch\"; [ -e \"$1/dep/closed\" ] || {
     echo 'in the layer' >\"$1/dep/bin/tool\"; printf %s \"$1/dep\" >\"$1/dep/env.launch/WHERE\"
@@ -31,10 +33,14 @@ fn places() -> Option<(Place, Docker)> {
 
 /// Runs a shell script in a container of the builder, as `user`, with secrets in its environment as jobs have them.
 fn in_container(place: &Place, docker: &Docker, user: &str, script: &str) -> crate::support::Outcome {
+    with_network("none", place, docker, user, script)
+}
+
+fn with_network(network: &str, place: &Place, docker: &Docker, user: &str, script: &str) -> crate::support::Outcome {
     let base = format!("{}:/base:ro", Base::get().unwrap().path().display());
     let source = format!("{}:/source:ro", place.path().display());
     let script = format!("set -e; B=/cnb/lifecycle/baler; $B load /base -q >/dev/null\n{script}");
-    let arguments = ["run", "--rm", "--network", "none", "--user", user, "--volume", &base, "--volume", &source];
+    let arguments = ["run", "--rm", "--network", network, "--user", user, "--volume", &base, "--volume", &source];
     let more = ["--env", "BALER_HOME=/tmp/store", "--env", "JOB_TOKEN=secret", "builder", "sh", "-c", &script];
     docker.run(&[&arguments[..], &more].concat())
 }
@@ -70,6 +76,55 @@ fn the_same_image_as_in_a_sandbox() {
         assert!(well.stdout.contains("does not let the user make namespaces"), "{user}: {}", well.stdout);
         assert!(well.stdout.contains("builds run in place, in this builder"), "{user}: {}", well.stdout);
     }
+}
+
+/// Extensions of the builder and those that are asked for: they run in place, and the run image that one of them names is
+/// found in its registry, through an index. The image is that of a build in a sandbox.
+#[test]
+fn extensions_switch_the_run_image() {
+    let Some((place, docker)) = places() else { return };
+    let registry = TestRegistry::start(Options::default()).unwrap();
+    let (amd64, arm64) = (run_image("amd64", "linux/amd64"), run_image("arm64", "linux/arm64"));
+    let entries = [("linux/arm64", &arm64), ("linux/amd64", &amd64)];
+    for tag in ["of-builder", "asked-for"] {
+        registry.push_index("team/run", tag, &entries).unwrap();
+        let from = format!("FROM {}/team/run:{tag}", registry.address());
+        extension(&place, tag, &format!("id -u; echo '{from}' >\"$CNB_OUTPUT_DIR/run.Dockerfile\""));
+    }
+    let config = std::fs::read_to_string(place.path().join("builder.toml")).unwrap();
+    let more = "[[extensions]]\nuri = \"of-builder\"\n[[order-extensions]]\n[[order-extensions.group]]\nid = \"test/of-builder\"\n";
+    write(&place.path().join("builder.toml"), &format!("{config}{more}"));
+    place.create_builder();
+    place.run(&["save", "builder", "--output", "builder.tar"]).success();
+    docker.run(&["load", "--input", place.path().join("builder.tar").to_str().unwrap()]).success();
+    std::fs::set_permissions(place.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+
+    let digest =
+        |more: &[&str]| place.build(&[&IMAGE_ONLY, more].concat()).success().stdout.lines().last().unwrap().to_owned();
+    let (of_builder, asked_for) = (digest(&[]), digest(&["--extension", "asked-for"]));
+    let mixed = digest(&["--extension", "asked-for", "--buildpack", "./second,test/first"]);
+    assert!(of_builder != asked_for && asked_for != mixed);
+    for user in USERS {
+        let script = "cd /tmp; umask 077; $B build app -p /source/app -q
+            $B build app -p /source/app -q --extension /source/asked-for
+            $B build app -p /source/app -q --extension /source/asked-for --buildpack /source/second,test/first
+            $B build app -p /source/app --extension /source/asked-for; ls -A /layers /workspace";
+        let built = with_network("host", &place, &docker, user, script).success();
+        let text = warnings(&built).1;
+        let expected = format!("{of_builder}\n{asked_for}\n{mixed}\n");
+        assert!(text.starts_with(&expected), "{user}: {text} instead of {expected}{}", built.stderr);
+        let switch = format!(
+            "Switching to run image '{}/team/run:asked-for', as extension test/asked-for@1 wants",
+            registry.address()
+        );
+        assert!(text.contains(&switch), "{user}: {text}");
+        assert!(text.ends_with("/layers:\n\n/workspace:\n"), "{user}: {text}");
+    }
+    // Instructions are refused with their place, as in a sandbox.
+    extension(&place, "asked-for", "printf 'FROM a\\nRUN b\\n' >\"$CNB_OUTPUT_DIR/run.Dockerfile\"");
+    let failed =
+        in_container(&place, &docker, "0:0", "$B build app -p /source/app --extension /source/asked-for").failure(102);
+    assert!(failed.stderr.contains("extension test/asked-for@1 has RUN in line 2"), "{}", failed.stderr);
 }
 
 /// Ends one of the processes of a build in some way, again and again, and waits for all that it had started.

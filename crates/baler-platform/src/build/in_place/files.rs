@@ -4,35 +4,41 @@ use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use super::{BUILDPACKS, versions};
+use super::versions;
 use crate::build::workspace::{self, WorkspaceError};
-use crate::modules::PlacedModule;
+use crate::modules::{ModuleKind, PlacedModule};
 
 /// Why added buildpacks or the lifecycle are not there.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModulesError {
-    #[error("could not find the buildpacks of this builder")]
-    Builder(#[source] Box<super::InPlaceError>),
-    #[error("could not copy a buildpack")]
-    Copy(#[from] WorkspaceError),
+    #[error("could not find the {kind}s of this builder")]
+    Builder { kind: ModuleKind, source: Box<super::InPlaceError> },
+    #[error("could not copy a {kind}")]
+    Copy { kind: ModuleKind, source: WorkspaceError },
     #[error("could not make {}", path.display())]
     Make { path: PathBuf, source: io::Error },
 }
 
-/// The buildpacks of the builder, as links, and the added ones, as copies: where those are, the build user may not be
-/// able to read them.
-pub(in super::super) fn collect_modules(added: &[PlacedModule], directory: &Path) -> Result<(), ModulesError> {
+/// The buildpacks or extensions of the builder, as links, and the added ones, as copies: where those are, the build user
+/// may not be able to read them.
+pub(in super::super) fn collect_modules(
+    kind: ModuleKind,
+    added: &[&PlacedModule],
+    directory: &Path,
+) -> Result<(), ModulesError> {
+    let of_builder = Path::new(kind.directory());
     let make =
         |path: &Path, made: io::Result<()>| made.map_err(|source| ModulesError::Make { path: path.to_owned(), source });
     for module in added {
-        let target = directory.join(module.target.strip_prefix(BUILDPACKS).unwrap_or(&module.target));
+        let target = directory.join(module.target.strip_prefix(of_builder).unwrap_or(&module.target));
         make(&target, fs_err::create_dir_all(&target))?;
-        workspace::copy(&module.source, &target, &workspace::Selection::default())?;
+        let copied = workspace::copy(&module.source, &target, &workspace::Selection::default());
+        copied.map_err(|source| ModulesError::Copy { kind, source })?;
     }
-    let versions = versions(Path::new(BUILDPACKS)).map_err(|error| ModulesError::Builder(Box::new(error)))?;
+    let versions = versions(of_builder).map_err(|source| ModulesError::Builder { kind, source: Box::new(source) })?;
     for version in versions {
-        let target = directory.join(version.strip_prefix(BUILDPACKS).unwrap_or(&version));
+        let target = directory.join(version.strip_prefix(of_builder).unwrap_or(&version));
         // Of equal ones the added one counts.
         if !target.exists() {
             let parent = target.parent().unwrap_or(directory);

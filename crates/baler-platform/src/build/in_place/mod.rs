@@ -52,9 +52,6 @@ pub(super) fn check(context: &Context<'_>, request: &BuildRequest) -> Result<(),
     if !request.volumes.is_empty() {
         return Err(InPlaceError::NeedsSandbox { flag: "--volume" });
     }
-    if !request.buildpacks.extensions.is_empty() {
-        return Err(InPlaceError::NeedsSandbox { flag: "--extension" });
-    }
     if request.without_network {
         return Err(InPlaceError::NeedsSandbox { flag: "--network none" });
     }

@@ -3,6 +3,9 @@
 mod base;
 mod buildpack;
 mod docker;
+#[path = "../../../../baler-daemon/tests/daemons/engine.rs"]
+mod engine;
+mod extension;
 mod program;
 mod registry;
 mod spawn;
@@ -12,6 +15,8 @@ mod user;
 pub use base::Base;
 pub use buildpack::{application, buildpack, write};
 pub use docker::Docker;
+pub use engine::Running;
+pub use extension::{extension, run_image};
 pub use program::{Outcome, Place};
 pub use registry::{Registry, Request};
 pub use spawn::{outcome, spawn, try_outcome};

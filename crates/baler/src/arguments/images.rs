@@ -44,6 +44,8 @@ pub(crate) struct PushArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    baler tag my-app registry.example/team/app:1.2 && baler push registry.example/team/app:1.2")]
 pub(crate) struct TagArguments {
     /// The image: a name in the store, oci:PATH, or an archive
     #[arg(value_name = "IMAGE")]

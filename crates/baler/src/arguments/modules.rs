@@ -13,6 +13,19 @@ pub(crate) enum BuilderArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    baler builder create my-builder --config builder.toml                        into the local store\n  \
+    baler builder create registry.example/builder:1 -c builder.toml --publish    into a registry\n\n\
+    A builder.toml names what is in the builder:\n\n  \
+    [[buildpacks]]\n  \
+    uri = \"./node\"                    a directory, an archive, a .cnb file, a URL, or docker://IMAGE\n\n  \
+    [[order]]\n  \
+    [[order.group]]\n  \
+    id = \"example/node\"\n\n  \
+    [build]\n  \
+    image = \"registry.example/build:1\"\n\n  \
+    [[run.images]]\n  \
+    image = \"registry.example/run:1\"")]
 pub(crate) struct BuilderCreateArguments {
     /// The builder to make: a name in the store, oci:PATH[:TAG], or with --publish one in a registry
     #[arg(value_name = "BUILDER")]

@@ -112,7 +112,11 @@ def read_allowed(path):
 
 def report(item, results, strict, verbose, allowed):
     """Prints one row of the table; returns whether the scenario passed."""
-    differences = compare.compare(read_expected(os.path.join(item.path, "expected")), results)
+    expected = read_expected(os.path.join(item.path, "expected"))
+    if "compare" in item.data:  # worked out by hand: for the rest there are no expectations
+        results = {name: text for name, text in results.items()
+                   if compare.is_advisory(name, item.data["compare"], ()) or "harness-error" in name}
+    differences = compare.compare(expected, results)
     patterns = [pattern for scenario, pattern in allowed if scenario == item.name]
     for pattern in patterns:
         if not any(compare.is_advisory(entry[0], [pattern], ()) for entry in differences):

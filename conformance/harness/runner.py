@@ -240,6 +240,9 @@ class Run:
             if code:
                 break
         self.cut["exit-code"] = lines(codes)
+        if "says" in step:
+            said = self.symbols.text(text)
+            self.cut["says.txt"] = lines(f"{'yes' if wanted in said else 'NO '} {wanted}" for wanted in step["says"])
         if output:
             self.cut["output.txt"] = lines(output)
         self.collect(step, succeeded=not code, last=phase)

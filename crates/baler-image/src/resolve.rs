@@ -58,6 +58,33 @@ pub enum ResolveError {
     Source { name: ImageName, source: SourceError },
 }
 
+impl ResolveError {
+    /// Whether something is wrong with what was found, rather than with the place or the way to it.
+    pub fn is_of_image(&self) -> bool {
+        match self {
+            Self::NoPlatform { .. }
+            | Self::NotAnImage { .. }
+            | Self::Schema1 { .. }
+            | Self::Malformed { .. }
+            | Self::TooDeep { .. }
+            | Self::Inconsistent { .. } => true,
+            Self::NotFound { .. } => false,
+            Self::Source { source, .. } => match source {
+                SourceError::AbsentBlob { .. } | SourceError::Corrupt { .. } | SourceError::WrongSize { .. } => true,
+                SourceError::Read { .. }
+                | SourceError::NotALayout { .. }
+                | SourceError::Ambiguous { .. }
+                | SourceError::WrongName { .. }
+                | SourceError::Refused { .. }
+                | SourceError::Unreachable { .. }
+                | SourceError::RateLimited { .. }
+                | SourceError::Truncated { .. }
+                | SourceError::Failed { .. } => false,
+            },
+        }
+    }
+}
+
 /// Finds the image that `name` stands for in `source`, for the platform that is wanted.
 pub fn resolve(name: &ImageName, wanted: &Wanted, source: &dyn Source) -> Result<ResolvedImage, ResolveError> {
     resolve_and_tell(name, wanted, source, &|_| {})

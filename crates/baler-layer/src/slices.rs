@@ -93,11 +93,14 @@ fn sorted(entries: BTreeSet<PathBuf>, directory: &DirectoryLayer) -> Vec<PathBuf
     entries
 }
 
-/// The components of a pattern relative to the application directory; nothing where it leads outside. The reference
-/// joins the pattern to the directory and cleans the result, so `..` works and a leading `/` means nothing.
+/// The components of a pattern relative to the application directory; nothing where it leads outside.
+///
+/// The specification allows an absolute pattern within the directory. Any other is joined to the directory, and the
+/// result cleaned, as the reference does: `..` works, and a leading `/` means nothing.
 fn clean_pattern(path_in_image: &Path, pattern: &str) -> Result<Option<Vec<String>>, TarError> {
-    let mut components: Vec<&OsStr> = path_in_image.iter().skip(1).collect();
-    let depth = components.len();
+    let depth = path_in_image.iter().skip(1).count();
+    let is_below = Path::new(pattern).strip_prefix(path_in_image).is_ok();
+    let mut components: Vec<&OsStr> = if is_below { Vec::new() } else { path_in_image.iter().skip(1).collect() };
     for component in Path::new(pattern).components() {
         match component {
             Component::ParentDir => drop(components.pop()),

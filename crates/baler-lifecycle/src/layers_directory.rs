@@ -42,6 +42,9 @@ pub(crate) struct BuildpackDirectory {
     pub(crate) store: Option<StoreFile>,
 }
 
+/// Names whose `<name>.toml` is a file of the buildpack itself, so that no layer can have them.
+pub(crate) const RESERVED_NAMES: [&str; 3] = ["build", "launch", "store"];
+
 /// Why a buildpack's directory could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -50,6 +53,8 @@ pub enum LayersDirectoryError {
     Read { buildpack: String, source: FileError },
     #[error("failed decoding store.toml for buildpack {buildpack:?}")]
     Store { buildpack: String, source: Box<toml::de::Error> },
+    #[error("no layer can have the name '{layer}', which belongs to the buildpack itself: {}", path.display())]
+    ReservedName { layer: String, path: PathBuf },
     #[error("buildpack '{buildpack}' has a layer whose name is not UTF-8: {name:?}")]
     Name { buildpack: String, name: PathBuf },
 }
@@ -69,10 +74,11 @@ impl LayerId {
         Path::new(&escape_id(&self.buildpack)).join(format!("{}.toml", self.layer))
     }
 
-    /// Whether both parts are names of files, and so cannot lead anywhere else. Labels and caches may say anything.
+    /// Whether both parts are names of files, and so cannot lead anywhere else, and a layer may have them. Labels and
+    /// caches may say anything.
     pub(crate) fn is_safe(&self) -> bool {
         let is_name = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\0']);
-        is_name(&escape_id(&self.buildpack)) && is_name(&self.layer)
+        is_name(&escape_id(&self.buildpack)) && is_name(&self.layer) && !RESERVED_NAMES.contains(&self.layer.as_str())
     }
 }
 
@@ -110,6 +116,16 @@ pub(crate) fn read(layers: &Path, buildpack: &GroupElement) -> Result<BuildpackD
         let has_contents = path.exists();
         let text = read_text(&directory.join(format!("{layer}.toml"))).map_err(failed)?;
         let file = text.as_deref().map_or_else(|| Ok(LayerFile::default()), LayerFile::parse);
+        if RESERVED_NAMES.contains(&layer.as_str()) {
+            // A directory of this name is no layer, unless it is meant to be one.
+            if file.is_ok_and(|file| !file.types().is_ignored()) {
+                return Err(LayersDirectoryError::ReservedName {
+                    path: directory.join(format!("{layer}.toml")),
+                    layer,
+                });
+            }
+            continue;
+        }
         found.layers.push(LayerOnDisk { id: LayerId::new(&buildpack.id, &layer), file, has_contents });
     }
     Ok(found)
@@ -191,7 +207,7 @@ mod tests {
     #[test]
     fn names_from_labels_cannot_leave_the_directory() {
         assert!(LayerId::new("a/b", "c.d").is_safe());
-        for (buildpack, layer) in [("a", ".."), ("a", "x/y"), ("..", "x"), ("", "x"), ("a", "")] {
+        for (buildpack, layer) in [("a", ".."), ("a", "x/y"), ("..", "x"), ("", "x"), ("a", ""), ("a", "store")] {
             assert!(!LayerId::new(buildpack, layer).is_safe(), "{buildpack}:{layer}");
         }
     }

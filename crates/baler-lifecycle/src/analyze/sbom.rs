@@ -5,7 +5,7 @@ use baler_image::{ResolvedImage, Source};
 
 use crate::error_text::chain;
 use crate::extract::{Extraction, extract};
-use crate::files::make_directories;
+use crate::files::{make_directories, remove_tree};
 use crate::log::Log;
 use crate::mounted::{BuildUser, MountedDirectory};
 
@@ -27,6 +27,8 @@ pub(super) fn restore_from_previous(
         let layer = layer.ok_or_else(|| format!("image has no layer with diff id {sha}"))?;
         make_directories(&layers.host, "sbom".as_ref(), user.host)?;
         let launch = layers.join("sbom/launch");
+        // What an earlier build left there.
+        remove_tree(&launch.host)?;
         let extraction = Extraction {
             diff_id: &layer.diff_id,
             path_in_image: &launch.image,

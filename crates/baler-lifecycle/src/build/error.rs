@@ -53,6 +53,8 @@ pub enum BuildpackOutputError {
     MisplacedFlag { path: PathBuf, flag: &'static str },
     #[error("the name of a layer is its file's name without .toml, which is empty or not UTF-8: {}", .0.display())]
     LayerName(PathBuf),
+    #[error("no layer can have the name '{name}', which belongs to the buildpack itself: {}", path.display())]
+    ReservedName { path: PathBuf, name: String },
     #[error("could not {operation} {}", path.display())]
     FileSystem { operation: &'static str, path: PathBuf, source: io::Error },
     #[error("could not use the environment in {}", path.display())]

@@ -3,7 +3,6 @@
 //! Buildpack specification, "launch.toml (TOML)". A later process takes the place of an earlier one of the same type;
 //! the last one marked as default is it, until a later one of its type is not marked.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use baler_cnb::features::BuildpackFeatures;
@@ -40,7 +39,12 @@ impl Rules<'_> {
     /// dropped, since their API has none.
     pub(super) fn check(&self, file: LaunchFile, path: &Path) -> Result<(Launch, Vec<String>), BuildpackOutputError> {
         let LaunchFile { labels, processes, slices, .. } = file;
-        if processes.iter().filter(|process| process.default).count() > 1 {
+        let mut defaults: Vec<_> = processes.iter().filter(|process| process.default).collect();
+        if self.features.exec_env {
+            // Several forms of one process, for different execution environments.
+            defaults.dedup_by_key(|process| &process.process_type);
+        }
+        if defaults.len() > 1 {
             return Err(BuildpackOutputError::SeveralDefaults(path.to_owned()));
         }
         let mut launch = Launch { labels, slices, processes: Vec::new() };
@@ -89,32 +93,60 @@ impl Rules<'_> {
 }
 
 /// The processes of all buildpacks so far.
+///
+/// From Platform API 0.15 on a type may have several processes, each for execution environments of its own. The launcher
+/// takes the first that is for the one it is in, so a later definition stands before those that it does not replace.
 #[derive(Debug, Default)]
 pub(super) struct ProcessTable {
-    by_type: BTreeMap<String, Process>,
+    has_exec_env: bool,
+    /// The latest first.
+    processes: Vec<NewProcess>,
     default_type: String,
 }
 
 impl ProcessTable {
+    /// No processes; `has_exec_env`: execution environments matter.
+    pub(super) fn new(has_exec_env: bool) -> Self {
+        Self { has_exec_env, ..Self::default() }
+    }
+
     /// Adds the processes of a buildpack. Returns the type that was the default and is no longer.
     pub(super) fn add(&mut self, processes: Vec<NewProcess>) -> Option<String> {
         let mut lost = None;
-        for NewProcess { process, is_default } in processes {
+        for new in processes {
+            let process_type = new.process.process_type.clone();
+            let is_replaced = |old: &Process| {
+                old.process_type == process_type && !(self.has_exec_env && is_left_over(old, &new.process))
+            };
+            self.processes.retain(|old| !is_replaced(&old.process));
+            let is_default = new.is_default;
+            self.processes.insert(0, new);
+            let mut of_type = self.processes.iter().filter(|other| other.process.process_type == process_type);
             if is_default {
-                self.default_type.clone_from(&process.process_type);
+                self.default_type = process_type;
                 lost = None;
-            } else if !self.default_type.is_empty() && process.process_type == self.default_type {
+            } else if !process_type.is_empty()
+                && self.default_type == process_type
+                && !of_type.any(|other| other.is_default)
+            {
                 lost = Some(std::mem::take(&mut self.default_type));
             }
-            self.by_type.insert(process.process_type.clone(), process);
         }
         lost
     }
 
     /// The default type, empty if there is none, and the processes by type.
     pub(super) fn into_parts(self) -> (String, Vec<Process>) {
-        (self.default_type, self.by_type.into_values().collect())
+        let mut processes: Vec<_> = self.processes.into_iter().map(|new| new.process).collect();
+        processes.sort_by(|left, right| left.process_type.cmp(&right.process_type));
+        (self.default_type, processes)
     }
+}
+
+/// Whether there is an execution environment in which `old` may run and `new` may not.
+fn is_left_over(old: &Process, new: &Process) -> bool {
+    let is_for_all = |process: &Process| process.exec_env.is_empty() || process.exec_env.iter().any(|name| name == "*");
+    !is_for_all(new) && (is_for_all(old) || old.exec_env.iter().any(|name| !new.is_eligible(name)))
 }
 
 #[cfg(test)]
@@ -170,6 +202,43 @@ mod tests {
         let (default, processes) = table.into_parts();
         let words: Vec<_> = processes.iter().map(|p| format!("{}:{}", p.process_type, p.buildpack_id)).collect();
         (default, words.join(" "), lost)
+    }
+
+    #[test]
+    fn each_execution_environment_has_the_latest_definition_for_it() {
+        type Case<'a> = (&'a [(&'a str, &'a str, bool)], &'a str, &'a str);
+        let process = |(id, exec_env, is_default): &(&str, &str, bool)| NewProcess {
+            process: Process {
+                process_type: "web".into(),
+                buildpack_id: (*id).into(),
+                exec_env: exec_env.split_whitespace().map(str::to_owned).collect(),
+                ..Default::default()
+            },
+            is_default: *is_default,
+        };
+        let table = |has_exec_env, processes: &[(&str, &str, bool)]| {
+            let mut table = ProcessTable::new(has_exec_env);
+            table.add(processes.iter().map(process).collect());
+            let (default, processes) = table.into_parts();
+            let ids: Vec<_> = processes.into_iter().map(|process| process.buildpack_id).collect();
+            (default, ids.join(" "))
+        };
+        let cases: [Case<'_>; 6] = [
+            (&[("a", "production", true), ("b", "test", false)], "web", "b a"),
+            (&[("a", "", true), ("b", "test", false)], "web", "b a"),
+            (&[("a", "*", true), ("b", "", false)], "", "b"),
+            (&[("a", "test", false), ("b", "test production", true)], "web", "b"),
+            (&[("a", "test staging", true), ("b", "test", false)], "web", "b a"),
+            (&[("a", "test", true), ("b", "test", false)], "", "b"),
+        ];
+        for (processes, default, ids) in cases {
+            assert_eq!(table(true, processes), (default.to_owned(), ids.to_owned()), "{processes:?}");
+        }
+        assert_eq!(table(false, cases[0].0), (String::new(), "b".into()), "before Platform API 0.15");
+        let text = "[[processes]]\ntype = \"a\"\ndefault = true\nexec-env = [\"test\"]\n";
+        let text = format!("{text}{}", text.replace("test", "production"));
+        assert_eq!(check("0.12", &text).unwrap().0.processes.len(), 2);
+        assert!(check("0.11", &text).is_err());
     }
 
     #[test]

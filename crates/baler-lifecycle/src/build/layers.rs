@@ -10,6 +10,7 @@ use baler_cnb::layer::{LayerFile, LayerFileError, LayerTypes};
 use fs_err as fs;
 
 use super::error::BuildpackOutputError;
+use crate::layers_directory::RESERVED_NAMES;
 use crate::platform_env::read_files;
 use crate::toml_file::{ReadTomlError, read_text};
 
@@ -22,10 +23,8 @@ pub(super) struct Layer {
     pub(super) directory: PathBuf,
 }
 
-/// Files of the buildpack itself. They are read like layers, so that a broken one is found, but are none.
-const RESERVED: [&str; 3] = ["build", "launch", "store"];
-
-/// The layers of a buildpack, in the order of their files' names.
+/// The layers of a buildpack, in the order of their files' names. Files of the buildpack itself are read like those of
+/// layers, so that a broken one is found, but are none.
 pub(super) fn read_layers(directory: &Path) -> Result<Vec<Layer>, BuildpackOutputError> {
     let mut files = list(directory, |name| name.ends_with(b".toml"))?;
     files.sort();
@@ -35,7 +34,11 @@ pub(super) fn read_layers(directory: &Path) -> Result<Vec<Layer>, BuildpackOutpu
         let name =
             path.file_name().and_then(|name| name.to_str()?.strip_suffix(".toml")).filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| BuildpackOutputError::LayerName(path.clone()))?.to_owned();
-        if !RESERVED.contains(&name.as_str()) {
+        if RESERVED_NAMES.contains(&name.as_str()) {
+            if !types.is_ignored() {
+                return Err(BuildpackOutputError::ReservedName { path, name });
+            }
+        } else {
             layers.push(Layer { directory: directory.join(&name), name, types });
         }
     }
@@ -160,6 +163,7 @@ mod tests {
             ("text.toml", "[types]\nlaunch = \"yes\"\n", "text.toml is not valid"),
             ("old.toml", "launch = true\n", "the launch, cache and build flags should be in the types table of "),
             ("store.toml", "not toml\n", "store.toml is not valid"),
+            ("launch.toml", "[types]\nlaunch = true\n", "no layer can have the name 'launch'"),
             (".toml", "", "the name of a layer is its file's name"),
         ];
         for (file, text, expected) in cases {

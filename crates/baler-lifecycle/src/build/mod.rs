@@ -89,7 +89,11 @@ pub fn build(inputs: &BuildInputs, log: &dyn Log) -> Result<BuildResult, BuildEr
     let user_environment = UserEnvironment::read(&inputs.platform_directory, &inputs.build_config_directory)?;
     sbom::clear(&inputs.layers_directory)?;
 
-    let mut state = State { plan: inputs.plan.clone(), ..State::new(passed_on(&inputs.environment)) };
+    let mut state = State {
+        plan: inputs.plan.clone(),
+        processes: ProcessTable::new(features.exec_env),
+        ..State::new(passed_on(&inputs.environment))
+    };
     for element in &inputs.group.group {
         log.debug(&format!("Running build for buildpack {}", element.full_name()));
         let running = Running::begin(log, Task::new(Activity::Build, element.full_name()), None);

@@ -106,7 +106,11 @@ fn app_layers<'a>(inputs: &ExportInputs<'_>, gathered: &Gathered<'_>) -> Result<
 }
 
 fn process_types<'a>(gathered: &Gathered<'_>) -> Result<Option<Piece<'a>>, ExportError> {
-    let types: Vec<String> = gathered.metadata.processes.iter().map(|process| process.process_type.clone()).collect();
+    let mut types: Vec<String> =
+        gathered.metadata.processes.iter().map(|process| process.process_type.clone()).collect();
+    // One link for all processes of a type.
+    let mut seen = std::collections::BTreeSet::new();
+    types.retain(|process_type| seen.insert(process_type.clone()));
     let is_valid =
         |name: &str| !matches!(name, "" | "." | "..") && !name.contains(['/', '>', '<', ':', '|', '&', '\\', '\0']);
     if let Some(process_type) = types.iter().find(|name| !is_valid(name)) {

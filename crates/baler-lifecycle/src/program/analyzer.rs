@@ -6,9 +6,10 @@ use baler_cnb::features::PlatformFeatures;
 use baler_image::{ImageName, Source};
 
 use super::failure::{Failure, code};
-use super::places::{Located, Places};
+use super::places::{Located, PlaceError, Places};
 use super::{Context, Flag, caches, privileges, run_images};
 use crate::analyze::{Analysis, AnalyzeInputs, analyze};
+use crate::error_text::chain;
 use crate::log::Log as _;
 use crate::mounted::{BuildUser, MountedDirectory};
 use crate::toml_file::write_toml;
@@ -18,7 +19,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::text("analyzed", "path to analyzed.toml"),
     Flag::text("cache-image", "cache image tag name"),
     Flag::boolean("daemon", "export to docker daemon"),
-    Flag::text("gid", "GID of user's group in the stack's build and run images"),
+    Flag::id("gid", "GID of user's group in the stack's build and run images"),
     Flag::list("insecure-registry", "insecure registries").since(13),
     Flag::text("launch-cache", "path to launch cache directory").since(9),
     Flag::text("layers", "path to layers directory"),
@@ -30,7 +31,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::boolean("skip-layers", "do not restore SBOM layer from previous image").since(9),
     Flag::text("stack", "path to stack.toml").until(11),
     Flag::list("tag", "additional tags"),
-    Flag::text("uid", "UID of user in the stack's build and run images"),
+    Flag::id("uid", "UID of user in the stack's build and run images"),
 ];
 
 /// What analyze is asked for.
@@ -101,11 +102,7 @@ pub(super) fn analyze_images(
     request.places.check_writable(&request.names)?;
     request.places.registries().check_writable(request.cache.as_slice())?;
     let run_image = find_run_image(context, request)?;
-    let previous =
-        request.places.find(&request.previous).map_err(|error| Failure::new(code::ANALYZE, error).to("analyze"))?;
-    if previous.is_none() {
-        context.log.info(&format!("Image with name {:?} not found", request.previous.given()));
-    }
+    let previous = find_previous(context, request)?;
     let layers = settings.layers_directory();
     let layers = MountedDirectory::new(layers.clone(), layers);
     let inputs = AnalyzeInputs {
@@ -120,6 +117,23 @@ pub(super) fn analyze_images(
     write_toml(&settings.analyzed_path(), &analysis.to_analyzed())
         .map_err(|error| Failure::new(code::FAILED, error).to("write analyzed metadata"))?;
     Ok(Images { analysis, run_image: run_image.source, previous: previous.map(|located| located.source) })
+}
+
+/// The previous image. One that is damaged is none: it is about to be replaced.
+fn find_previous(context: &Context<'_>, request: &Request) -> Result<Option<Located>, Failure> {
+    let name = request.previous.given();
+    match request.places.find(&request.previous) {
+        Ok(Some(located)) => Ok(Some(located)),
+        Ok(None) => {
+            context.log.info(&format!("Image with name {name:?} not found"));
+            Ok(None)
+        }
+        Err(PlaceError::Resolve(error)) if error.is_of_image() => {
+            context.log.warn(&format!("Not using the previous image {name}: {}", chain(&error)));
+            Ok(None)
+        }
+        Err(error) => Err(Failure::new(code::ANALYZE, error).to("analyze")),
+    }
 }
 
 fn find_run_image(context: &Context<'_>, request: &Request) -> Result<Located, Failure> {

@@ -22,7 +22,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::text("cache-dir", "path to cache directory"),
     Flag::text("cache-image", "cache image tag name"),
     Flag::boolean("daemon", "export to docker daemon"),
-    Flag::text("gid", "GID of user's group in the stack's build and run images"),
+    Flag::id("gid", "GID of user's group in the stack's build and run images"),
     Flag::list("insecure-registry", "insecure registries").since(13),
     Flag::text("launch-cache", "path to launch cache directory"),
     Flag::text("launcher", "path to launcher binary"),
@@ -43,7 +43,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::text("stack", "path to stack.toml"),
     Flag::text("system", "path to system.toml").since(15),
     Flag::list("tag", "additional tags"),
-    Flag::text("uid", "UID of user in the stack's build and run images"),
+    Flag::id("uid", "UID of user in the stack's build and run images"),
 ];
 
 /// Runs all phases.

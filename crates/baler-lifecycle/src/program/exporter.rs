@@ -33,7 +33,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::text("cache-image", "cache image tag name"),
     Flag::boolean("daemon", "export to docker daemon"),
     Flag::text("extended", "path to directory of extended images").since(12),
-    Flag::text("gid", "GID of user's group in the stack's build and run images"),
+    Flag::id("gid", "GID of user's group in the stack's build and run images"),
     Flag::text("group", "path to group.toml"),
     Flag::text("image", "reference to run image"),
     Flag::list("insecure-registry", "insecure registries").since(13),
@@ -50,7 +50,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::text("run", "path to run.toml").since(12),
     Flag::text("run-image", "reference to run image"),
     Flag::text("stack", "path to stack.toml").until(11),
-    Flag::text("uid", "UID of user in the stack's build and run images"),
+    Flag::id("uid", "UID of user in the stack's build and run images"),
 ];
 
 /// What export needs beside files.

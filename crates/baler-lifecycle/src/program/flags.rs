@@ -34,6 +34,10 @@ pub enum FlagKind {
     Boolean,
     /// A value.
     Text,
+    /// An id of a user or a group: a number.
+    Id,
+    /// A span of time, such as `336h`.
+    Duration,
     /// A value; each use adds one.
     List,
 }
@@ -59,6 +63,8 @@ pub enum FlagError {
     Malformed(String),
     #[error("invalid boolean value {value:?} for -{name}: parse error")]
     NotBoolean { name: String, value: String },
+    #[error("invalid value {value:?} for flag -{name}: parse error")]
+    Unparsable { name: String, value: String },
 }
 
 impl Flag {
@@ -70,6 +76,16 @@ impl Flag {
     /// A flag with a value.
     pub const fn text(name: &'static str, description: &'static str) -> Self {
         Self::new(name, FlagKind::Text, description)
+    }
+
+    /// A flag whose value is the id of a user or a group.
+    pub const fn id(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, FlagKind::Id, description)
+    }
+
+    /// A flag whose value is a span of time.
+    pub const fn duration(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, FlagKind::Duration, description)
     }
 
     /// A flag that may be given several times.
@@ -149,11 +165,10 @@ impl FlagSet {
             let value = match (value, flag.kind) {
                 (Some(value), FlagKind::Boolean) => checked_boolean(flag.name, value)?,
                 (None, FlagKind::Boolean) => "true".into(),
-                (Some(value), FlagKind::Text | FlagKind::List) => value.to_owned(),
-                (None, FlagKind::Text | FlagKind::List) => {
-                    rest.next().ok_or_else(|| FlagError::MissingValue(flag.name.to_owned()))?.clone()
-                }
+                (Some(value), _) => value.to_owned(),
+                (None, _) => rest.next().ok_or_else(|| FlagError::MissingValue(flag.name.to_owned()))?.clone(),
             };
+            check(&flag, &value)?;
             parsed.values.entry(flag.name).or_default().push(value);
         }
         parsed.positionals.extend(rest.cloned());
@@ -186,6 +201,52 @@ impl FlagSet {
     }
 }
 
+/// Whether the value is of the flag's kind.
+fn check(flag: &Flag, value: &OsStr) -> Result<(), FlagError> {
+    let is_sound = match flag.kind {
+        FlagKind::Id => parse_id(value).is_some(),
+        FlagKind::Duration => value.to_str().is_some_and(is_duration),
+        FlagKind::Boolean | FlagKind::Text | FlagKind::List => true,
+    };
+    let unparsable =
+        || FlagError::Unparsable { name: flag.name.to_owned(), value: value.to_string_lossy().into_owned() };
+    is_sound.then_some(()).ok_or_else(unparsable)
+}
+
+/// An id as Go reads integers: decimal, or with a prefix that says otherwise.
+pub(crate) fn parse_id(value: &OsStr) -> Option<u32> {
+    let text = value.to_str()?;
+    let (digits, radix) = match text.get(..2).map(str::to_ascii_lowercase).as_deref() {
+        Some("0x") => (&text[2..], 16),
+        Some("0o") => (&text[2..], 8),
+        Some("0b") => (&text[2..], 2),
+        _ if text.len() > 1 && text.starts_with('0') => (&text[1..], 8),
+        _ => (text, 10),
+    };
+    u32::from_str_radix(digits, radix).ok()
+}
+
+/// Whether Go reads the text as a span of time: numbers with units, `1h30m`, `-1.5s`, `0`.
+fn is_duration(text: &str) -> bool {
+    let mut rest = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if rest == "0" {
+        return true;
+    }
+    let is_empty = rest.is_empty();
+    while !rest.is_empty() {
+        let unit = rest.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+        let number = &rest[..rest.len() - unit.len()];
+        let is_number = number.contains(|letter: char| letter.is_ascii_digit()) && number.matches('.').count() < 2;
+        let units = ["ns", "us", "µs", "μs", "ms", "s", "m", "h"];
+        let end = unit.find(|letter: char| letter.is_ascii_digit() || letter == '.').unwrap_or(unit.len());
+        if !is_number || !units.contains(&&unit[..end]) {
+            return false;
+        }
+        rest = &unit[end..];
+    }
+    !is_empty
+}
+
 fn checked_boolean(name: &str, value: &OsStr) -> Result<OsString, FlagError> {
     match parse_boolean(value) {
         Some(_) => Ok(value.to_owned()),
@@ -198,7 +259,13 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &[&str]) -> Result<String, FlagError> {
-        let flags = vec![Flag::text("app", ""), Flag::boolean("daemon", ""), Flag::list("tag", "")];
+        let flags = vec![
+            Flag::text("app", ""),
+            Flag::boolean("daemon", ""),
+            Flag::list("tag", ""),
+            Flag::id("uid", ""),
+            Flag::duration("ttl", ""),
+        ];
         let arguments: Vec<_> = arguments.iter().map(OsString::from).collect();
         let parsed = FlagSet { program: "p", flags }.parse(&arguments)?;
         let words =
@@ -229,16 +296,40 @@ mod tests {
     #[test]
     fn other_flags_are_refused() {
         let text = |text: &str| text.to_owned();
-        let cases: [(&[&str], FlagError); 6] = [
+        let unparsable = |name, value| FlagError::Unparsable { name: text(name), value: text(value) };
+        let cases: [(&[&str], FlagError); 9] = [
             (&["-h"], FlagError::Help),
             (&["--no-such"], FlagError::Undefined(text("no-such"))),
             (&["-app"], FlagError::MissingValue(text("app"))),
             (&["---app"], FlagError::Malformed(text("---app"))),
             (&["-=x"], FlagError::Malformed(text("-=x"))),
             (&["-daemon=maybe"], FlagError::NotBoolean { name: text("daemon"), value: text("maybe") }),
+            (&["-uid", "me"], unparsable("uid", "me")),
+            (&["-uid=-1"], unparsable("uid", "-1")),
+            (&["-ttl", "10"], unparsable("ttl", "10")),
         ];
         for (arguments, expected) in cases {
             assert_eq!(parse(arguments).unwrap_err(), expected, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_read_as_go_reads_them() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("1000", Some(1000)),
+            ("0x10", Some(16)),
+            ("010", Some(8)),
+            ("", None),
+            ("4294967296", None),
+        ] {
+            assert_eq!(parse_id(OsStr::new(text)), expected, "{text}");
+        }
+        for text in ["336h", "1h30m", "-1.5s", "0", ".5ms", "2µs"] {
+            assert!(is_duration(text), "{text}");
+        }
+        for text in ["", "-", "1", "h", "1.2.3h", "1 h", "1d"] {
+            assert!(!is_duration(text), "{text}");
         }
     }
 }

@@ -229,7 +229,8 @@ fn complain(set: &FlagSet, error: &FlagError) -> ExitCode {
         FlagError::Undefined(_)
         | FlagError::MissingValue(_)
         | FlagError::Malformed(_)
-        | FlagError::NotBoolean { .. } => {
+        | FlagError::NotBoolean { .. }
+        | FlagError::Unparsable { .. } => {
             let _ = write!(stderr, "{error}\n{}", set.usage());
             ExitCode::from(code::FLAGS)
         }

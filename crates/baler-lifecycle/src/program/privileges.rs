@@ -15,16 +15,16 @@ use crate::files::FileError;
 use crate::mounted::{BuildUser, Owner};
 
 /// The user that `-uid` and `-gid` name.
-pub(super) fn user(context: &Context<'_>) -> Result<BuildUser, Failure> {
-    let uid = context.settings.id("uid", "CNB_USER_ID")?;
-    let gid = context.settings.id("gid", "CNB_GROUP_ID")?;
-    Ok(BuildUser { image: Owner::new(uid, gid), host: None })
+pub(super) fn user(context: &Context<'_>) -> BuildUser {
+    let uid = context.settings.id("uid", "CNB_USER_ID");
+    let gid = context.settings.id("gid", "CNB_GROUP_ID");
+    BuildUser { image: Owner::new(uid, gid), host: None }
 }
 
 /// Gives `directories` to the user and becomes that user. The signal watcher begins here: a thread keeps the ids that
 /// its process had when it began.
 pub(super) fn become_user(context: &Context<'_>, directories: &[PathBuf]) -> Result<BuildUser, Failure> {
-    let user = user(context)?;
+    let user = user(context);
     let Owner { uid, gid } = user.image;
     if rustix::process::getuid().is_root() {
         for directory in directories {

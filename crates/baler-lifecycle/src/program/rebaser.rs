@@ -17,13 +17,13 @@ use crate::toml_file::write_toml;
 pub(super) const FLAGS: &[Flag] = &[
     Flag::boolean("daemon", "export to docker daemon"),
     Flag::boolean("force", "perform rebase without target validation").since(12),
-    Flag::text("gid", "GID of user's group in the stack's build and run images"),
+    Flag::id("gid", "GID of user's group in the stack's build and run images"),
     Flag::text("image", "reference to run image"),
     Flag::list("insecure-registry", "insecure registries").since(13),
     Flag::text("previous-image", "reference to previous image").since(11),
     Flag::text("report", "path to report.toml"),
     Flag::text("run-image", "reference to run image"),
-    Flag::text("uid", "UID of user in the stack's build and run images"),
+    Flag::id("uid", "UID of user in the stack's build and run images"),
 ];
 
 /// Runs rebase.
@@ -36,6 +36,9 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let previous = settings.text("previous-image", "CNB_PREVIOUS_IMAGE").filter(|_| features.rebase_previous_image);
     privileges::become_user(context, &[])?;
 
+    if settings.parsed.text("run-image").is_some() && settings.parsed.text("image").is_some() {
+        return Err(Failure::arguments("supply only one of -run-image or (deprecated) -image"));
+    }
     let app = find_app(&places, previous.as_deref().unwrap_or(&images[0]))?;
     let run_image = find_run_image(context, &places, &app, &images[0])?;
     let sinks = places.sinks(&names, &[&run_image.image, &app.image]).map_err(failed)?;
@@ -66,10 +69,7 @@ fn find_app(places: &Places, text: &str) -> Result<Located, Failure> {
 /// The one that the user names, else the one that the app was built on, or a mirror of it.
 fn find_run_image(context: &Context<'_>, places: &Places, app: &Located, output: &str) -> Result<Located, Failure> {
     let settings = context.settings;
-    let (flag, old_flag) = (settings.parsed.text("run-image"), settings.parsed.text("image"));
-    if flag.is_some() && old_flag.is_some() {
-        return Err(Failure::arguments("supply only one of -run-image or (deprecated) -image"));
-    }
+    let old_flag = settings.parsed.text("image");
     let named = settings.text("run-image", "CNB_RUN_IMAGE");
     if let Some(text) = old_flag.map(|text| text.to_string_lossy().into_owned()).or(named) {
         return run_images::named(places, &text, code::REBASE);

@@ -28,7 +28,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::text("cache-image", "cache image tag name"),
     Flag::boolean("daemon", "export to docker daemon").since(12),
     Flag::text("generated", "path to generated directory").since(12),
-    Flag::text("gid", "GID of user's group in the stack's build and run images"),
+    Flag::id("gid", "GID of user's group in the stack's build and run images"),
     Flag::text("group", "path to group.toml"),
     Flag::list("insecure-registry", "insecure registries").since(13),
     Flag::text("layers", "path to layers directory"),
@@ -36,7 +36,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag::text("layout-dir", "path to layout directory").since(12),
     Flag::text("run", "path to run.toml").since(14),
     Flag::boolean("skip-layers", "do not perform layer analysis"),
-    Flag::text("uid", "UID of user in the stack's build and run images"),
+    Flag::id("uid", "UID of user in the stack's build and run images"),
 ];
 
 /// What restore gives back to.

@@ -9,7 +9,7 @@ use baler_cnb::environment::Environment;
 use baler_cnb::process::DEFAULT_EXEC_ENV;
 
 use super::failure::{Failure, code};
-use super::flags::{Parsed, parse_boolean};
+use super::flags::{Parsed, parse_boolean, parse_id};
 use super::stdout_log::Level;
 
 /// A setting: its flag, its variable, its default.
@@ -152,13 +152,10 @@ impl Settings {
     }
 
     /// `-uid`, `-gid`: 0 unless told otherwise. What is no number in the environment is 0 too.
-    pub fn id(&self, flag: &'static str, variable: &str) -> Result<u32, Failure> {
-        let parse = |value: &OsStr| value.to_str().and_then(|text| text.parse::<u32>().ok());
-        if let Some(value) = self.parsed.text(flag) {
-            let invalid = || format!("invalid value {:?} for flag -{flag}: parse error", value.to_string_lossy());
-            return parse(value).ok_or_else(|| Failure::new(code::FLAGS, invalid()));
-        }
-        Ok(self.environment.get(variable).and_then(parse).unwrap_or(0))
+    pub fn id(&self, flag: &'static str, variable: &str) -> u32 {
+        let decimal = |value: &OsStr| value.to_str().and_then(|text| text.parse().ok());
+        let from_environment = || self.environment.get(variable).and_then(decimal);
+        self.parsed.text(flag).and_then(parse_id).or_else(from_environment).unwrap_or(0)
     }
 
     /// `SOURCE_DATE_EPOCH` in seconds, where the Platform API has it and it is a number.

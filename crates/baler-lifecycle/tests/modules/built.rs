@@ -9,7 +9,8 @@ use crate::support::Place;
 /// A phase with everything that it needs, in a place where a build was made.
 pub(crate) fn phase(place: &Place, name: &str) -> Option<Command> {
     let mut command = match name {
-        "detect" | "build" => call(place, name)?,
+        "detect" | "build" | "extend" => call(place, name)?,
+        "create" => with_layouts(call(place, name)?, place),
         _ => {
             let mut command = call(place, "-version")?;
             // The program, the user and the variables; but not the directories that this phase does not take.
@@ -17,14 +18,12 @@ pub(crate) fn phase(place: &Place, name: &str) -> Option<Command> {
             std::mem::swap(&mut command, &mut other);
             as_nobody(&mut command);
             command.env("CNB_PLATFORM_API", "0.15").env("TMPDIR", place.path("tmp")).arg(name);
-            command
-                .arg("-layers")
-                .arg(place.path("layers"))
-                .arg("-layout")
-                .arg("-layout-dir")
-                .arg(place.path("layouts"));
-            command.env("CNB_EXPERIMENTAL_MODE", "quiet").env("HOME", place.path("tmp"));
-            command
+            if name == "rebase" {
+                command.arg("-report").arg(place.path("layers/report.toml"));
+            } else {
+                command.arg("-layers").arg(place.path("layers"));
+            }
+            with_layouts(command, place)
         }
     };
     match name {
@@ -33,10 +32,21 @@ pub(crate) fn phase(place: &Place, name: &str) -> Option<Command> {
             command.arg("-cache-dir").arg(place.path("cache")).arg("-launcher").arg(place.path("launcher"));
             command.arg("-app").arg(place.path("app"))
         }
+        "create" => {
+            command.arg("-cache-dir").arg(place.path("cache")).arg("-launcher").arg(place.path("launcher"));
+            command.args(["-run-image", "registry.example/run", "-uid", "65534", "-gid", "65534"])
+        }
         "analyze" => command.args(["-run-image", "registry.example/run"]),
         _ => &mut command,
     };
     Some(command)
+}
+
+/// Images are in layouts. By variables: not every phase has flags for that.
+fn with_layouts(mut command: Command, place: &Place) -> Command {
+    command.env("CNB_USE_LAYOUT", "true").env("CNB_LAYOUT_DIR", place.path("layouts"));
+    command.env("CNB_EXPERIMENTAL_MODE", "quiet").env("HOME", place.path("tmp"));
+    command
 }
 
 /// Runs a phase; `None`: it cannot be done here.
@@ -48,7 +58,7 @@ pub(crate) fn run(place: &Place, name: &str, arguments: &[&str]) -> Option<(Opti
 pub(crate) fn prepared(place: &Place, name: &str, arguments: &[&str]) -> Option<Command> {
     let mut command = phase(place, name)?;
     command.args(arguments.iter().map(|argument| argument.replace("{place}", &place.path("").to_string_lossy())));
-    if matches!(name, "analyze" | "export") {
+    if matches!(name, "analyze" | "export" | "create") {
         command.arg("registry.example/app:1");
     }
     Some(command)

@@ -1,17 +1,15 @@
-//! Damaged caches and images, directories that cannot be written, full disks and signals: each phase goes on without
-//! them, or ends with its exit code and leaves nothing half-written.
+//! Damaged caches and images, directories that cannot be written, and full disks: each phase goes on without them, or
+//! ends with its exit code and leaves nothing half-written.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use baler_image::Digest;
 use fs_err as fs;
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::built::{built, left_behind, phase, prepared, run};
 use crate::layouts::{find, open_up};
 use crate::programs::outcome;
-use crate::support::{Place, wait_for};
+use crate::support::Place;
 
 #[test]
 fn a_damaged_layer_of_the_cache_is_dropped_and_made_again() {
@@ -116,59 +114,6 @@ fn a_layers_directory_that_is_read_only_ends_every_phase() {
     assert_eq!(left_behind(&place), Vec::<String>::new());
 }
 
-/// Starts a phase that gets stuck in reading or writing `fifo`, sends SIGTERM, and says how it ended.
-fn terminated(place: &Place, name: &str, arguments: &[&str], is_stuck: impl Fn() -> bool) -> Option<i32> {
-    let mut command = phase(place, name).unwrap();
-    command.args(arguments);
-    if matches!(name, "analyze" | "export") {
-        command.arg("registry.example/app:2");
-    }
-    let mut running = command.stdout(Stdio::null()).spawn().unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while !is_stuck() && std::time::Instant::now() < deadline {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    kill_process(Pid::from_child(&running), Signal::TERM).unwrap();
-    running.wait().unwrap().code()
-}
-
-#[test]
-fn a_signal_ends_every_phase() {
-    let Some(place) = built() else { return };
-    // Detect, in a buildpack.
-    place.script("buildpacks/a/1/bin/detect", "echo $$ >../app/pid; sleep 60");
-    open_up(&place);
-    let pid = place.path("app/pid");
-    assert_eq!(terminated(&place, "detect", &[], || pid.exists() && !wait_for(&pid).is_empty()), Some(143));
-    fs::remove_file(&pid).unwrap();
-
-    // The others, while they wait for a file that never comes.
-    let fifo = place.path("fifo");
-    assert!(Command::new("mkfifo").args(["-m", "666"]).arg(&fifo).status().unwrap().success());
-    let fifo = fifo.to_str().unwrap();
-    let opened = || std::thread::sleep(std::time::Duration::from_millis(300));
-    let stuck = || {
-        opened();
-        true
-    };
-    assert_eq!(terminated(&place, "analyze", &["-run", fifo, "-run-image", ""], stuck), Some(143));
-    assert_eq!(terminated(&place, "restore", &["-group", fifo], stuck), Some(143));
-
-    // Export, in the middle of a layer.
-    fs::File::create(place.path("app/large")).unwrap().set_len(1 << 36).unwrap();
-    open_up(&place);
-    let blobs = place.path("layouts/registry.example/app/2/blobs/sha256");
-    let has_begun = || fs::read_dir(&blobs).is_ok_and(|mut entries| entries.next().is_some());
-    assert_eq!(terminated(&place, "export", &[], has_begun), Some(143));
-    assert!(!place.read("layouts/registry.example/app/2/index.json").contains("digest"), "no image");
-    for entry in fs::read_dir(&blobs).unwrap() {
-        let path = entry.unwrap().path();
-        let digest = Digest::of(&fs::read(&path).unwrap());
-        assert_eq!(path.file_name().unwrap().to_str(), Some(digest.hex()), "no part of a blob");
-    }
-    assert_eq!(left_behind(&place), Vec::<String>::new());
-}
-
 #[test]
 fn a_full_disk_leaves_no_image() {
     if !rustix::process::getuid().is_root() {
@@ -185,10 +130,11 @@ fn a_full_disk_leaves_no_image() {
         let command = phase(&place, "export").unwrap();
         let mut words = vec![command.get_program().to_owned()];
         words.extend(command.get_args().map(std::ffi::OsStr::to_owned));
+        let variables = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
         let script = format!("mount -t tmpfs -o size=300k,mode=1777 tmpfs \"$0\" && exec \"$@\"; {more}");
         let mut shell = Command::new("unshare");
         shell.args(["--mount", "sh", "-c", &script]).arg(place.path(directory)).args(words);
-        shell.env("CNB_PLATFORM_API", "0.15").env("CNB_EXPERIMENTAL_MODE", "quiet").env("HOME", "/nonexistent");
+        shell.envs(variables);
         shell.arg("registry.example/app:3");
         outcome(&mut shell)
     };
@@ -198,4 +144,70 @@ fn a_full_disk_leaves_no_image() {
     // The cache is no reason to lose the image.
     let (code, output) = small("cache", "");
     assert_eq!(code, Some(0), "{output}");
+}
+
+/// Runs a phase as an ordinary user while `directory` is a disk with no room left. Says what is on it afterwards.
+fn on_a_full_disk(place: &Place, name: &str, directory: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    fs::create_dir_all(place.path(directory)).unwrap();
+    let command = prepared(place, name, arguments).unwrap();
+    let script = "mount -t tmpfs -o size=16k,mode=1777 tmpfs \"$0\" && head -c 1M /dev/zero 2>/dev/null >\"$0/fill\"
+        setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"; code=$?; echo left: $(ls -A \"$0\"); exit $code";
+    let mut shell = Command::new("unshare");
+    shell.args(["--mount", "sh", "-c", script]).arg(place.path(directory));
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    outcome(&mut shell)
+}
+
+#[test]
+fn a_full_disk_ends_every_phase() {
+    if !rustix::process::getuid().is_root() {
+        println!("SKIP: needs root");
+        return;
+    }
+    let Some(place) = built() else { return };
+    let app = "registry.example/app:1";
+    let cases: [(&str, &str, &[&str], i32, &str); 8] = [
+        ("analyze", "small", &["-analyzed", "{place}/small/analyzed.toml"], 1, "small/analyzed.toml"),
+        ("detect", "small", &["-group", "{place}/small/group.toml"], 1, "small/group.toml"),
+        ("detect", "small", &["-plan", "{place}/small/plan.toml"], 0, ""),
+        ("restore", "layers/a", &[], 42, "layers/a/kept.toml"),
+        ("build", "layers/config", &[], 52, "layers/config/metadata.toml"),
+        ("export", "small", &["-report", "{place}/small/report.toml"], 62, "small/report.toml"),
+        (
+            "rebase",
+            "small",
+            &["-force", "-report", "{place}/small/report.toml", "-run-image", "registry.example/run", app],
+            72,
+            "small/report.toml",
+        ),
+        ("create", "layers/config", &[], 52, "layers/config/metadata.toml"),
+    ];
+    for (name, directory, arguments, expected, path) in cases {
+        let (code, output) = on_a_full_disk(&place, name, directory, arguments);
+        assert_eq!(code, Some(expected), "{name}: {output}");
+        assert!(output.contains(path), "{name}: {output}");
+        // An empty file needs no room: that is what a plan without entries is.
+        let left = if expected == 0 { "left: fill plan.toml" } else { "left: fill" };
+        assert_eq!(output.lines().last(), Some(left), "{name}: {output}");
+    }
+    assert_eq!(left_behind(&place), Vec::<String>::new());
+}
+
+#[test]
+fn a_damaged_previous_image_is_none() {
+    let Some(place) = built() else { return };
+    let app = place.path("layouts/registry.example/app/1");
+    let digest = find(&app).0.digest().clone();
+    let manifest = app.join("blobs/sha256").join(digest.hex());
+    fs::write(&manifest, fs::read_to_string(&manifest).unwrap().replace("\"schemaVersion\":2", "\"schemaVersion\":9"))
+        .unwrap();
+    let (code, output) = run(&place, "analyze", &[]).unwrap();
+    assert_eq!(code, Some(0), "{output}");
+    let warning = "Warning: Not using the previous image ";
+    assert!(output.contains(warning) && output.contains("registry.example/app/1"), "{output}");
+    assert!(place.read("layers/analyzed.toml").contains("reference = \"\"\n"));
+    let (code, output) = run(&place, "export", &[]).unwrap();
+    assert_eq!(code, Some(0), "{output}");
+    assert_eq!(*find(&app).0.digest(), digest, "the image is whole again");
 }

@@ -11,4 +11,5 @@ mod generate;
 mod handover;
 mod layouts;
 mod programs;
+mod signals;
 mod support;

@@ -23,7 +23,7 @@ pub(crate) struct Asking<'a> {
 impl Asking<'_> {
     pub(crate) fn perform(&self, at: At<'_>, ask: &Ask<'_>) -> Result<Answer, RegistryError> {
         let (authorization, _) = self.authorization(None)?;
-        let answer = self.reach(at, ask, authorization.as_ref())?;
+        let answer = self.told(at, ask, authorization.as_ref())?;
         if answer.status != 401 {
             return Self::checked(answer, None);
         }
@@ -42,7 +42,14 @@ impl Asking<'_> {
         if again.is_none() || (again == authorization && matches!(challenge, Challenge::Basic)) {
             return Self::checked(answer, origin);
         }
-        Self::checked(self.reach(at, ask, again.as_ref())?, origin)
+        Self::checked(self.told(at, ask, again.as_ref())?, origin)
+    }
+
+    fn told(&self, at: At<'_>, ask: &Ask<'_>, authorization: Option<&Secret>) -> Result<Answer, RegistryError> {
+        let answer = self.reach(at, ask, authorization)?;
+        let (method, url, status) = (ask.method.as_str(), &answer.location, answer.status);
+        self.client.tell(&Event::Answered { method, url, status });
+        Ok(answer)
     }
 
     fn checked(answer: Answer, origin: Option<Origin>) -> Result<Answer, RegistryError> {

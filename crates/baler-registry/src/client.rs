@@ -149,9 +149,9 @@ impl Client {
         Ok(answer)
     }
 
-    /// Does not ask a mirror again.
-    pub(crate) fn leave_out(&self, host: &str) {
-        self.registry(host).is_left_out.store(true, Ordering::Relaxed);
+    /// Does not ask a mirror again; whether it was asked until now.
+    pub(crate) fn leave_out(&self, host: &str) -> bool {
+        !self.registry(host).is_left_out.swap(true, Ordering::Relaxed)
     }
 
     pub(crate) fn is_left_out(&self, host: &str) -> bool {

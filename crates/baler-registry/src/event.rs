@@ -11,17 +11,28 @@ use crate::credentials::Origin;
 use crate::error::RegistryError;
 
 /// Something that happened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// A request was answered; `url` is where, after redirects.
+    Answered { method: &'a str, url: &'a dyn fmt::Display, status: u16 },
     /// A request failed for a reason that may pass, and is made again after a pause.
     Retrying { error: &'a RegistryError, tried: u32, tries: u32, pause: Duration },
     /// A mirror could not give what it was asked for; the next one is asked, or the registry itself.
     MirrorFailed { mirror: &'a Repository, wanted: &'a Repository, error: &'a RegistryError },
+    /// A mirror cannot be reached, and is left out from now on.
+    MirrorLeftOut { mirror: &'a str, wanted: &'a Repository, error: &'a RegistryError },
     /// A registry asks who we are.
     LoggingIn { registry: &'a str, origin: Option<&'a Origin> },
     /// A registry forgot what it was sent of a blob; it is sent again from its beginning.
     SendingAgain { repository: &'a Repository, sent: u64 },
+}
+
+impl Event<'_> {
+    /// Whether it is for everybody, and not only for who looks closely: what follows is not as it was set up.
+    pub fn is_warning(&self) -> bool {
+        matches!(self, Self::MirrorLeftOut { .. })
+    }
 }
 
 impl fmt::Display for Event<'_> {
@@ -29,6 +40,11 @@ impl fmt::Display for Event<'_> {
         match self {
             Self::Retrying { error, tried, tries, pause } => {
                 write!(formatter, "try {tried} of {tries} failed, the next is in {:.1} s: ", pause.as_secs_f64())?;
+                chain(error, formatter)
+            }
+            Self::Answered { method, url, status } => write!(formatter, "{method} {url}: {status}"),
+            Self::MirrorLeftOut { mirror, wanted, error } => {
+                write!(formatter, "the mirror {mirror} of {wanted} is left out: ")?;
                 chain(error, formatter)
             }
             Self::MirrorFailed { mirror, wanted, error } => {

@@ -1,6 +1,9 @@
 //! Docker's `certs.d`: for a registry `HOST`, the directory `HOST` has authorities in `*.crt`, and certificates that we show
-//! in `NAME.cert` with their keys in `NAME.key`.
+//! in `NAME.cert` with their keys in `NAME.key`. All of it is read when the client is made: a phase that root starts is
+//! another user afterwards, who may not read keys. What is damaged is told where it is needed.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -9,25 +12,55 @@ use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, parse_pem};
 use crate::error::RegistryError;
 
 /// What the directories say about one host.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct HostCertificates {
     pub(crate) authorities: Vec<Certificate<'static>>,
     pub(crate) client: Option<ClientCert>,
 }
 
+/// What the directories say about all hosts; for some, why it cannot be used.
+pub(crate) struct AllCertificates(BTreeMap<OsString, Result<HostCertificates, (PathBuf, io::ErrorKind)>>);
+
+impl AllCertificates {
+    pub(crate) fn read(directories: &[PathBuf]) -> Self {
+        // What may not be looked into is not for this user.
+        let entries = |directory: &PathBuf| fs_err::read_dir(directory).into_iter().flatten().flatten();
+        let hosts: BTreeSet<OsString> = directories.iter().flat_map(entries).map(|entry| entry.file_name()).collect();
+        let read = |host: OsString| {
+            let certificates =
+                HostCertificates::read(directories, &host).map_err(|Unusable { path, source }| (path, source.kind()));
+            (host, certificates)
+        };
+        Self(hosts.into_iter().map(read).collect())
+    }
+
+    /// Those for `host`, which may have a port.
+    pub(crate) fn of(&self, host: &str) -> Result<HostCertificates, RegistryError> {
+        match self.0.get(OsStr::new(host)) {
+            None => Ok(HostCertificates::default()),
+            Some(Ok(certificates)) => Ok(certificates.clone()),
+            Some(Err((path, kind))) => Err(RegistryError::Certificates { path: path.clone(), source: (*kind).into() }),
+        }
+    }
+}
+
+/// A file or directory that cannot be read or is no PEM.
+struct Unusable {
+    path: PathBuf,
+    source: io::Error,
+}
+
 impl HostCertificates {
-    /// Reads what there is for `host`, which may have a port, in each of the directories.
-    pub(crate) fn read(directories: &[PathBuf], host: &str) -> Result<Self, RegistryError> {
+    fn read(directories: &[PathBuf], host: &OsStr) -> Result<Self, Unusable> {
         let mut found = Self::default();
-        // A name with a slash would leave the directory; registries have none.
-        for directory in directories.iter().filter(|_| !host.contains('/')) {
+        for directory in directories {
             found.read_directory(&directory.join(host))?;
         }
         Ok(found)
     }
 
-    fn read_directory(&mut self, directory: &Path) -> Result<(), RegistryError> {
-        let failed = |source| RegistryError::Certificates { path: directory.to_owned(), source };
+    fn read_directory(&mut self, directory: &Path) -> Result<(), Unusable> {
+        let failed = |source| Unusable { path: directory.to_owned(), source };
         let entries = match fs_err::read_dir(directory) {
             Ok(entries) => entries,
             Err(error) if is_absent(&error) => return Ok(()),
@@ -54,15 +87,15 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, RegistryError> {
-    fs_err::read(path).map_err(|source| RegistryError::Certificates { path: path.to_owned(), source })
+fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
+    fs_err::read(path).map_err(|source| Unusable { path: path.to_owned(), source })
 }
 
-fn not_pem(path: &Path) -> RegistryError {
-    RegistryError::Certificates { path: path.to_owned(), source: io::ErrorKind::InvalidData.into() }
+fn not_pem(path: &Path) -> Unusable {
+    Unusable { path: path.to_owned(), source: io::ErrorKind::InvalidData.into() }
 }
 
-fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, RegistryError> {
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Unusable> {
     let mut certificates = Vec::new();
     for item in parse_pem(&read(path)?) {
         match item {
@@ -74,6 +107,6 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, RegistryError>
     if certificates.is_empty() { Err(not_pem(path)) } else { Ok(certificates) }
 }
 
-fn key(path: &Path) -> Result<PrivateKey<'static>, RegistryError> {
+fn key(path: &Path) -> Result<PrivateKey<'static>, Unusable> {
     PrivateKey::from_pem(&read(path)?).map_err(|_| not_pem(path))
 }

@@ -111,9 +111,11 @@ pub(crate) fn at_each<T>(
         match read(&mirror) {
             Ok(found) => return Ok(found),
             Err(error) => {
-                client.tell(&Event::MirrorFailed { mirror: &mirror, wanted: repository, error: &error });
-                if error.is_out_of_reach() {
-                    client.leave_out(mirror.registry());
+                let (wanted, error) = (repository, &error);
+                if error.is_out_of_reach() && client.leave_out(mirror.registry()) {
+                    client.tell(&Event::MirrorLeftOut { mirror: mirror.registry(), wanted, error });
+                } else {
+                    client.tell(&Event::MirrorFailed { mirror: &mirror, wanted, error });
                 }
             }
         }

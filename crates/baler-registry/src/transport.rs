@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use ureq::{Agent, Body, Proxy};
 
 use crate::error::{RegistryError, TlsFault, error_codes};
 use crate::gate::Permit;
-use crate::host_certificates::HostCertificates;
+use crate::host_certificates::AllCertificates;
 use crate::http_date;
 use crate::location::Location;
 use crate::no_proxy::is_excepted;
@@ -134,7 +133,7 @@ type AgentKey = (bool, String, bool);
 
 struct Connecting {
     authorities: Vec<Certificate<'static>>,
-    certificate_directories: Vec<PathBuf>,
+    certificates: AllCertificates,
     proxies: Proxies,
     user_agent: String,
     connect_timeout: Duration,
@@ -143,7 +142,7 @@ struct Connecting {
 
 impl Connecting {
     fn agent(&self, at: &Location, is_verified: bool) -> Result<Agent, RegistryError> {
-        let host = HostCertificates::read(&self.certificate_directories, at.authority())?;
+        let host = self.certificates.of(at.authority())?;
         let roots = self.authorities.iter().cloned().chain(host.authorities).collect();
         let proxy = if at.is_secure() { &self.proxies.https } else { &self.proxies.http };
         let (name, port) = at.host_and_port();
@@ -168,7 +167,7 @@ impl Transport {
     pub(crate) fn new(settings: &Settings) -> Result<Self, RegistryError> {
         let settings = Connecting {
             authorities: tls::authorities(&settings.authorities)?,
-            certificate_directories: settings.certificate_directories.clone(),
+            certificates: AllCertificates::read(&settings.certificate_directories),
             proxies: settings.proxies.clone(),
             user_agent: settings.user_agent.clone(),
             connect_timeout: settings.connect_timeout,

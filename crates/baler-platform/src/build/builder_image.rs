@@ -2,6 +2,7 @@
 
 use baler_cnb::labels::{
     BUILDER_METADATA, BUILDPACK_LAYERS, BUILDPACK_ORDER, BuilderLabel, EXTENSION_LAYERS, EXTENSION_ORDER, ModuleLayers,
+    RunImageLabel,
 };
 use baler_cnb::order::Group;
 use baler_cnb::run::RunImage;
@@ -59,8 +60,15 @@ impl BuilderImage {
 
     /// The run image that the builder offers, with its mirrors.
     pub fn run_image(&self) -> Option<RunImage> {
-        let image = self.metadata.images.first().unwrap_or(&self.metadata.stack.run_image);
-        (!image.image.is_empty()).then(|| RunImage { image: image.image.clone(), mirrors: image.mirrors.clone() })
+        self.run_images().next()
+    }
+
+    /// All that it offers.
+    pub fn run_images(&self) -> impl Iterator<Item = RunImage> {
+        let stack = std::iter::once(&self.metadata.stack.run_image).filter(|_| self.metadata.images.is_empty());
+        let is_known = |image: &&RunImageLabel| !image.image.is_empty();
+        let offered = |image: &RunImageLabel| RunImage { image: image.image.clone(), mirrors: image.mirrors.clone() };
+        self.metadata.images.iter().chain(stack).filter(is_known).map(offered)
     }
 }
 

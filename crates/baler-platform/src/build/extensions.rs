@@ -18,6 +18,8 @@ use baler_lifecycle::{FileError, read_inside};
 use super::PLATFORM_API;
 use super::layers_files::{LayersFileError, read_toml, write_toml};
 use super::prepare::Prepared;
+use super::request::BuildRequest;
+use super::{BuildError, run_image};
 use crate::context::Context;
 use crate::output::Level;
 use crate::places::{Asked, LocateError, Located, Needed, Search, locate};
@@ -41,6 +43,8 @@ pub enum ExtensionError {
     Name { extension: String, text: String, source: InvalidReference },
     #[error("invalid run-image '{name}', which extension {extension} switches to")]
     RunImage { extension: String, name: ImageName, source: LocateError },
+    #[error("could not use the run image that extension {extension} switches to")]
+    Offered { extension: String, source: Box<BuildError> },
     #[error("{0}")]
     Analyze(#[from] AnalyzeError),
 }
@@ -48,6 +52,7 @@ pub enum ExtensionError {
 /// Does what the extensions of `group` want.
 pub(super) fn apply(
     context: &Context<'_>,
+    request: &BuildRequest,
     prepared: &mut Prepared,
     analysis: &mut Analysis,
     group: &GroupFile,
@@ -74,28 +79,43 @@ pub(super) fn apply(
     if wanted.is_empty() || wanted == analysis.run_image.name().given() {
         return Ok(());
     }
-    let located = find(context, prepared, &wanted, &run)?;
-    analysis.switch_run_image(located.image.clone())?;
-    prepared.run_image = located;
+    let located = find(context, request, prepared, &wanted, &run)?;
+    // Where it is the same, it is a mirror of the image that the extension wants, which was chosen before.
+    if located.image.name() != analysis.run_image.name() {
+        let (name, extension) = (located.image.name(), chooser(&run, &wanted));
+        let instead = if name.given() == wanted { String::new() } else { format!(" instead of '{wanted}'") };
+        let text = format!("Switching to run image '{name}'{instead}, as extension {extension} wants");
+        context.output.line(Level::Info, &text);
+        analysis.switch_run_image(located.image.clone())?;
+        prepared.run_image = located;
+    }
     // The build phase reads there what the build is for.
     Ok(write_toml(&layers, "analyzed.toml", &analysis.to_analyzed())?)
 }
 
+/// The extension whose run.Dockerfile has it.
+fn chooser<'a>(dockerfiles: &'a [(String, Dockerfile)], base: &str) -> &'a str {
+    let chooses = |(_, dockerfile): &&(String, Dockerfile)| dockerfile.new_base() == Some(base);
+    dockerfiles.iter().rfind(chooses).map_or("of the builder", |(extension, _)| extension)
+}
+
 fn find(
     context: &Context<'_>,
+    request: &BuildRequest,
     prepared: &Prepared,
     text: &str,
     dockerfiles: &[(String, Dockerfile)],
 ) -> Result<Located, ExtensionError> {
-    let chooses = |(_, dockerfile): &&(String, Dockerfile)| dockerfile.new_base() == Some(text);
-    let extension = dockerfiles.iter().rfind(chooses).map_or("of the builder", |(extension, _)| extension).to_owned();
+    let extension = chooser(dockerfiles, text).to_owned();
     // Extensions name what registries have, not what lies on this machine.
     let reference: Reference = match text.parse() {
         Ok(reference) => reference,
         Err(source) => return Err(ExtensionError::Name { extension, text: text.to_owned(), source }),
     };
     let name = ImageName::new(text, Target::Reference(reference));
-    context.output.line(Level::Info, &format!("Switching to run image '{name}', as extension {extension} wants"));
+    if let Some(found) = run_image::find_offered(context, request, &prepared.builder, &prepared.platform, text) {
+        return found.map_err(|source| ExtensionError::Offered { extension, source: Box::new(source) });
+    }
     let wanted = Wanted::Exactly(prepared.platform.clone());
     let (search, needed) = (Search::By(context.pull_policy), Needed::Documents);
     let asked = Asked { role: "run image", name: &name, wanted: &wanted, search, needed };

@@ -89,7 +89,7 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
     timed(Step::Analyze, taken);
     let mut analysis = analysis?;
 
-    let (group, taken) = step(context.output, Step::Detect, || detect(&mut prepared, context, &mut analysis));
+    let (group, taken) = step(context.output, Step::Detect, || detect(&mut prepared, context, request, &mut analysis));
     timed(Step::Detect, taken);
     let group = group?;
 
@@ -146,11 +146,16 @@ fn analyze(
 }
 
 /// Finds the group, and the run image that its extensions want.
-fn detect(prepared: &mut Prepared, context: &Context<'_>, analysis: &mut Analysis) -> Result<GroupFile, BuildError> {
+fn detect(
+    prepared: &mut Prepared,
+    context: &Context<'_>,
+    request: &BuildRequest,
+    analysis: &mut Analysis,
+) -> Result<GroupFile, BuildError> {
     let scratch = prepared.directories.root_scratch("detect")?;
     prepared.chamber(context).run(Phase::Detect, scratch)?;
     let group = layers_files::read_toml(&prepared.directories.layers.host, "group.toml")?;
-    extensions::apply(context, prepared, analysis, &group)?;
+    extensions::apply(context, request, prepared, analysis, &group)?;
     Ok(group)
 }
 

@@ -43,27 +43,23 @@ pub(super) fn find(
         return choosing.read(name);
     }
     let offered = builder.run_image().ok_or_else(|| BuildError::NoRunImage { name: request.builder.clone() })?;
-    let (preferred, whose) = if request.publishes() {
-        (request.image.reference(), "the registry of the image to be built")
-    } else {
-        (request.builder.reference(), "the registry of the builder")
-    };
-    // In place, the builder comes from nowhere.
-    let has_registry = request.publishes() || request.executor == Executor::Sandbox;
-    let preferred = preferred.filter(|_| has_registry).map(Reference::registry);
-    let mut failures = Vec::new();
-    for Candidate { name, kind } in in_order(&offered, &request.run_image_mirrors, preferred) {
-        let parsed = name.parse::<ImageName>();
-        let parsed = parsed.map_err(|source| BuildError::RunImageName { text: name.clone(), source })?;
-        match choosing.read(&parsed) {
-            Ok(located) => {
-                tell(context, &selected(&parsed, kind, preferred, whose));
-                return Ok(located);
-            }
-            Err(error) => failures.push((kind, parsed, error)),
-        }
-    }
-    Err(choosing.none(failures))
+    choosing.best(&offered)
+}
+
+/// The image that an extension calls `text`, where the builder or the user's configuration has mirrors of it: they count
+/// for it as for the run image of a build without extensions.
+pub(super) fn find_offered(
+    context: &Context<'_>,
+    request: &BuildRequest,
+    builder: &BuilderImage,
+    platform: &Platform,
+    text: &str,
+) -> Option<Result<Located, BuildError>> {
+    let offered = builder.run_images().chain(request.run_image_mirrors.iter().cloned());
+    let offered = offered.into_iter().find(|image| in_full(&image.image) == in_full(text))?;
+    // The name as the extension has it.
+    let offered = RunImage { image: text.to_owned(), ..offered };
+    Some(Choosing { context, request, platform }.best(&offered))
 }
 
 /// Who reads along is told why.
@@ -90,17 +86,21 @@ pub(crate) fn names_in_order(offered: &RunImage, configured: &[RunImage], prefer
     in_order(offered, configured, preferred).into_iter().map(|candidate| candidate.name).collect()
 }
 
+/// A name with all that a short one leaves out.
+fn in_full(name: &str) -> String {
+    name.parse::<Reference>().map_or_else(|_| name.to_owned(), |name| name.to_string())
+}
+
 /// Those in the preferred registry first; otherwise the user's mirrors, the image, its mirrors.
 fn in_order(offered: &RunImage, configured: &[RunImage], preferred: Option<&str>) -> Vec<Candidate> {
-    let full = |name: &str| name.parse::<Reference>().map_or_else(|_| name.to_owned(), |name| name.to_string());
-    let is_offered = |image: &&RunImage| full(&image.image) == full(&offered.image);
+    let is_offered = |image: &&RunImage| in_full(&image.image) == in_full(&offered.image);
     let own = configured.iter().filter(is_offered).flat_map(|image| &image.mirrors);
     let own = own.map(|name| (name, Kind::OwnMirror));
     let image = std::iter::once((&offered.image, Kind::Image));
     let mirrors = offered.mirrors.iter().map(|name| (name, Kind::Mirror));
     let mut candidates: Vec<Candidate> = Vec::new();
     for (name, kind) in own.chain(image).chain(mirrors).filter(|(name, _)| !name.is_empty()) {
-        if !candidates.iter().any(|candidate| full(&candidate.name) == full(name)) {
+        if !candidates.iter().any(|candidate| in_full(&candidate.name) == in_full(name)) {
             candidates.push(Candidate { name: name.clone(), kind });
         }
     }
@@ -117,6 +117,31 @@ struct Choosing<'a> {
 }
 
 impl Choosing<'_> {
+    /// The first that can be read, in the order of preference.
+    fn best(&self, offered: &RunImage) -> Result<Located, BuildError> {
+        let (preferred, whose) = if self.request.publishes() {
+            (self.request.image.reference(), "the registry of the image to be built")
+        } else {
+            (self.request.builder.reference(), "the registry of the builder")
+        };
+        // In place, the builder comes from nowhere.
+        let has_registry = self.request.publishes() || self.request.executor == Executor::Sandbox;
+        let preferred = preferred.filter(|_| has_registry).map(Reference::registry);
+        let mut failures = Vec::new();
+        for Candidate { name, kind } in in_order(offered, &self.request.run_image_mirrors, preferred) {
+            let parsed = name.parse::<ImageName>();
+            let parsed = parsed.map_err(|source| BuildError::RunImageName { text: name.clone(), source })?;
+            match self.read(&parsed) {
+                Ok(located) => {
+                    tell(self.context, &selected(&parsed, kind, preferred, whose));
+                    return Ok(located);
+                }
+                Err(error) => failures.push((kind, parsed, error)),
+            }
+        }
+        Err(self.none(failures))
+    }
+
     fn read(&self, name: &ImageName) -> Result<Located, BuildError> {
         // A single image for any platform is found first, so that a disagreement can name both.
         let wanted = Wanted::Preferably(self.platform.clone());

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+pub use baler_registry::host_bundle;
+
 /// Where the bundle comes from: `--ca-certificates`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CertificateSource {
@@ -38,15 +40,6 @@ pub struct Bundle {
 
 /// Where the directory is mounted inside.
 pub const MOUNT_POINT: &str = "/run/baler/certificates";
-
-/// Where distributions keep the bundle.
-const HOST_BUNDLES: [&str; 5] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// The variables that name a PEM bundle: OpenSSL and Go, Node.js, pip, requests, cargo, git, curl.
 const PEM_VARIABLES: [&str; 7] = [
@@ -103,12 +96,6 @@ pub fn prepare(
         PEM_VARIABLES.iter().map(|name| (*name, format!("{inside}/ca-certificates.pem"))).collect();
     variables.insert("JAVA_TOOL_OPTIONS", format!("-Djavax.net.ssl.trustStore={inside}/java-trust-store.jks"));
     Ok(Some(Bundle { directory: directory.to_owned(), variables }))
-}
-
-/// The host's bundle: the one that a variable names, else where distributions keep it.
-pub fn host_bundle(variable: Option<&Path>) -> Option<PathBuf> {
-    let known = HOST_BUNDLES.iter().map(Path::new);
-    variable.into_iter().chain(known).find(|path| path.is_file()).map(Path::to_owned)
 }
 
 /// The DER bytes of each certificate of a PEM file. What is not base64 is skipped: tools skip it too.

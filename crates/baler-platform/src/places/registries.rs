@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use baler_image::Reference;
-use baler_registry::{Client, KeychainError, RegistryError, RegistrySink, RegistrySource, Settings};
+use baler_registry::{Client, RegistryError, RegistrySink, RegistrySource, Settings, SettingsError};
 
 /// Makes the settings of the client.
 type MakeSettings = Box<dyn Fn() -> Result<Settings, RegistriesError> + Send + Sync>;
@@ -18,10 +18,8 @@ pub struct Registries {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistriesError {
-    #[error("could not read the credentials for registries")]
-    Keychain(#[from] KeychainError),
-    #[error("could not read the certificate authorities of {}", path.display())]
-    Authorities { path: std::path::PathBuf, source: std::io::Error },
+    #[error("{0}")]
+    Settings(#[from] SettingsError),
     #[error("{0}")]
     Client(#[from] RegistryError),
 }

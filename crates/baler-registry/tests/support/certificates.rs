@@ -1,4 +1,4 @@
-//! Certificates for tests, made with `openssl`.
+//! Certificates for tests, made with `openssl`. The end-to-end tests of `baler` use this file as well.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,12 +10,13 @@ pub struct Authority {
 
 impl Authority {
     /// `None`, and a word why, where `openssl` is not installed.
+    #[allow(clippy::print_stderr, reason = "tests say what they skip")]
     pub fn new() -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let own = Self { directory };
         let subject = ["-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=test authority", "-days", "2"];
         if !own.openssl(&[&["req", "-x509"][..], &KEY, &subject].concat()) {
-            println!("SKIP: needs openssl");
+            eprintln!("SKIP: needs openssl");
             return None;
         }
         Some(own)

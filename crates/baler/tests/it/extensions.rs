@@ -328,6 +328,58 @@ fn extensions_come_by_flag_and_stay_with_other_buildpacks() {
     assert!(Path::new(&place.path().join("app/run.Dockerfile")).exists());
 }
 
+/// Mirrors count for the image of an extension as for that of a build without one: those of the builder, those of the
+/// user, and those of whole registries.
+#[test]
+fn mirrors_count_for_the_image_of_an_extension() {
+    let Some(place) = place(User::Caller, &["switch"]) else { return };
+    let registry = TestRegistry::start(Options::default()).unwrap();
+    let image = run_image("mirrored", "linux/amd64");
+    for repository in ["theirs/run", "mine/run", "whole/team/run"] {
+        registry.push_image(repository, Some("1"), &image).unwrap();
+    }
+    let (wanted, at) = ("registry.invalid/team/run:1", registry.address());
+    let config = std::fs::read_to_string(place.path().join("builder.toml")).unwrap();
+    let second =
+        format!("[[run.images]]\nimage = \"{wanted}\"\nmirrors = [\"{at}/absent/run:1\", \"{at}/theirs/run:1\"]\n");
+    let offered = config.replace("[[run.images]]", &format!("{second}[[run.images]]"));
+    // The first one is the run image of builds without a switch.
+    let (head, images) = offered.split_once(&second).unwrap();
+    let (first, rest) = images.split_once("[[buildpacks]]").unwrap();
+    write(&place.path().join("builder.toml"), &format!("{head}{first}{second}[[buildpacks]]{rest}"));
+    place.create_builder();
+    switch_to(&place, wanted);
+    let build = || place.build(&[]);
+
+    let told = build().success().stdout;
+    let switched =
+        format!("Switching to run image '{at}/theirs/run:1' instead of '{wanted}', as extension test/switch@1 wants");
+    assert!(told.contains(&switched), "{told}");
+    let expected = |repository: &str| format!("{at}/{repository}@{}", image.digest());
+    assert_eq!(metadata(&place, "app")["reference"], expected("theirs/run"));
+    // What rebase goes by is what the builder offers.
+    assert_eq!(metadata(&place, "app")["image"], wanted);
+
+    let configure = |text: &str| write(&place.path().join(".pack/config.toml"), text);
+    configure(&format!("[[run-images]]\nimage = \"{wanted}\"\nmirrors = [\"{at}/mine/run:1\"]\n"));
+    build().success();
+    assert_eq!(metadata(&place, "app")["reference"], expected("mine/run"));
+
+    // A mirror of the registry gives the image under its own name; one that cannot be reached is told of, once.
+    configure(&format!("[registry-mirrors]\n\"registry.invalid\" = \"{at}/whole\"\n"));
+    build().success();
+    assert_eq!(
+        metadata(&place, "app")["reference"],
+        expected("whole/team/run").replace(&format!("{at}/whole"), "registry.invalid")
+    );
+    configure(&format!("[registry-mirrors]\n\"{at}\" = \"127.0.0.1:1\"\n"));
+    switch_to(&place, &format!("{at}/mine/run:1"));
+    let outcome = build().success();
+    let said = format!("{}{}", outcome.stdout, outcome.stderr);
+    assert_eq!(said.matches("the mirror 127.0.0.1:1 of").count(), 1, "{said}");
+    assert_eq!(metadata(&place, "app")["reference"], expected("mine/run"));
+}
+
 #[test]
 fn an_extension_cannot_name_files_of_this_machine() {
     let Some(place) = place(User::Caller, &["switch"]) else { return };

@@ -23,6 +23,7 @@ mod login;
 mod misbehaviour;
 mod modules;
 mod packages;
+mod phase_programs;
 mod progress;
 mod project;
 mod prune;

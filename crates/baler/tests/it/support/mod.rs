@@ -2,6 +2,8 @@
 
 mod base;
 mod buildpack;
+#[path = "../../../../baler-registry/tests/support/certificates.rs"]
+mod certificates;
 mod docker;
 #[path = "../../../../baler-daemon/tests/daemons/engine.rs"]
 mod engine;
@@ -14,6 +16,7 @@ mod user;
 
 pub use base::Base;
 pub use buildpack::{application, buildpack, write};
+pub use certificates::Authority;
 pub use docker::Docker;
 pub use engine::Running;
 pub use extension::{extension, run_image};

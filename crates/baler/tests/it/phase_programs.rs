@@ -1,0 +1,119 @@
+//! The phases as programs of a lifecycle: how they reach registries and daemons.
+
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use baler_test_registry::{Fault, Image, Options, Rule, TestRegistry};
+
+use crate::support::{Authority, Outcome, Place, Running, User, outcome, run_image, write};
+
+/// What belongs to a phase that root starts, which becomes this user.
+const USER: [&str; 4] = ["-uid", "1000", "-gid", "1000"];
+
+/// Runs a phase in `place`, whose directories are below it.
+fn phase(place: &Place, program: &str, arguments: &[&str], variables: &[(&str, String)]) -> Outcome {
+    let path = place.path().join(program);
+    if !path.exists() {
+        symlink("baler", &path).unwrap();
+    }
+    let command = place.command(arguments);
+    let user = place.user.command(&path);
+    let mut own = std::process::Command::new(user.get_program());
+    own.args(user.get_args()).args(if rustix::process::geteuid().is_root() { &USER[..] } else { &[] }).args(arguments);
+    own.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(place.path());
+    own.env("CNB_PLATFORM_API", "0.13").env("CNB_UID", "1000");
+    outcome(own.envs(variables.iter().map(|(name, value)| (*name, value))))
+}
+
+/// An authority that only Docker's `certs.d` names, a certificate of ours that the registry wants, and a registry that is
+/// busy once: a phase copes as `baler` does, and says at the level `debug` what it asked and what was tried again.
+#[test]
+fn a_registry_is_reached_as_by_baler() {
+    let (Some(place), Some(authority)) = (Place::new(User::Caller), Authority::new()) else { return };
+    let tls =
+        baler_test_registry::Tls { client_authority: Some(authority.read("ca.pem")), ..authority.tls("IP:127.0.0.1") };
+    let registry = TestRegistry::start(Options { tls: Some(tls), ..Options::default() }).unwrap();
+    let run = Image::new("linux/amd64", vec![b"run".to_vec()]);
+    registry.push_image("run", Some("1"), &run).unwrap();
+    let directory = place.path().join(".docker/certs.d").join(registry.address());
+    let (certificate, key) = authority.sign("client", "DNS:client", "2");
+    std::fs::create_dir_all(&directory).unwrap();
+    let files = [("ca.crt", authority.path("ca.pem")), ("client.cert", certificate), ("client.key", key)];
+    for (name, from) in files {
+        std::fs::copy(from, directory.join(name)).unwrap();
+        std::fs::set_permissions(directory.join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    std::fs::create_dir(place.path().join("layers")).unwrap();
+    std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    registry.rule(Rule::new("GET", "/v2/run/manifests/1", Fault::status(503)));
+    let (image, app) = (format!("{}/run:1", registry.address()), format!("{}/app:1", registry.address()));
+    let arguments = ["-layers", "layers", "-run-image", &image, "-log-level"];
+    let analyze = |level: &str| {
+        phase(&place, "analyzer", &[&arguments[..], &[level, "-analyzed", "layers/analyzed.toml", &app]].concat(), &[])
+    };
+    // Flags go before the image.
+    let told = analyze("debug");
+    let told = told.success().stdout;
+    let url = format!("https://{}/v2/run/manifests/1", registry.address());
+    assert!(told.contains("try 1 of 5 failed, the next is in"), "{told}");
+    assert!(told.contains(&format!("GET {url}: 503")) && told.contains(&format!("GET {url}: 200")), "{told}");
+    let analyzed = std::fs::read_to_string(place.path().join("layers/analyzed.toml")).unwrap();
+    assert!(analyzed.contains(&format!("{}/run@{}", registry.address(), run.digest())), "{analyzed}");
+    let quiet = analyze("info").success().stdout;
+    assert!(!quiet.contains("GET ") && !quiet.contains("try 1"), "{quiet}");
+    // Without the certificates it is said what is wrong.
+    std::fs::remove_dir_all(place.path().join(".docker")).unwrap();
+    let failed = analyze("info");
+    assert_ne!(failed.code, Some(0));
+    assert!(failed.stdout.contains("its certificate is from an authority that is not trusted"), "{}", failed.stdout);
+}
+
+/// `restorer -daemon` after an extension has switched: the new run image is the daemon's own, with the id that it has
+/// there, and one that the daemon lacks is said to be absent, with its place.
+#[test]
+fn a_switched_run_image_is_the_daemons() {
+    let engines = [Running::classic_docker(), Running::containerd_docker(), Running::podman()];
+    for running in engines.into_iter().flatten() {
+        let Some(place) = Place::new(User::Caller) else { return };
+        let registry = TestRegistry::start(Options::default()).unwrap();
+        let image = run_image("new", "linux/amd64");
+        registry.push_image("team/run", Some("new"), &image).unwrap();
+        let name = format!("{}/team/run:new", registry.address());
+        place.run(&["pull", &name]).success();
+        place.run(&["save", &name, "--output", "run.tar"]).success();
+        let daemon = [("DOCKER_HOST", running.address())];
+        std::fs::create_dir(place.path().join("layers")).unwrap();
+        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let group = "[[group-extensions]]\nid = \"test/switch\"\nversion = \"1\"\napi = \"0.12\"\n";
+        write(&place.path().join("layers/group.toml"), group);
+        let restore = || {
+            write(&place.path().join("layers/analyzed.toml"), &format!("[run-image]\nimage = \"{name}\"\n"));
+            phase(&place, "restorer", &["-daemon", "-layers", "layers"], &daemon)
+        };
+        let absent = restore();
+        assert_ne!(absent.code, Some(0));
+        let expected = format!("run image '{name}' does not exist in ");
+        assert!(absent.stdout.contains(&expected) && absent.stdout.contains(&running.address()), "{}", absent.stdout);
+        assert!(!absent.stdout.contains("no layers"), "{}", absent.stdout);
+
+        let load =
+            ["--silent", "--show-error", "--fail", "--unix-socket", running.address().trim_start_matches("unix://")]
+                .map(str::to_owned);
+        let mut curl = std::process::Command::new("curl");
+        curl.args(load).args(["--request", "POST", "--header", "content-type: application/x-tar", "--data-binary"]);
+        curl.arg(format!("@{}", place.path().join("run.tar").display())).arg("http://docker/images/load");
+        outcome(&mut curl).success();
+        restore().success();
+        let analyzed = std::fs::read_to_string(place.path().join("layers/analyzed.toml")).unwrap();
+        let inspected = outcome(
+            place.command(&["inspect", "--local", &format!("docker-daemon:{name}"), "-o", "json"]).envs(daemon.clone()),
+        );
+        let inspected = inspected.success().stdout;
+        let reference = analyzed.lines().find_map(|line| line.strip_prefix("reference = ")).unwrap().trim_matches('"');
+        assert!(
+            inspected.contains(reference.rsplit_once('@').map_or(reference, |(_, digest)| digest)),
+            "{analyzed} {inspected}"
+        );
+        assert!(analyzed.contains(&format!("image = \"{name}\"")), "{analyzed}");
+        assert!(analyzed.contains("[run-image.target]") && analyzed.contains("arch = \"amd64\""), "{analyzed}");
+    }
+}

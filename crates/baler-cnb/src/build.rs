@@ -14,10 +14,27 @@ pub struct BuildFile {
     pub bom: Vec<toml::Table>,
 }
 
-/// A requirement that a buildpack did not meet.
+/// A requirement that a buildpack did not meet. Instead of a table there may be the name alone, as libcnb.rs writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[serde(from = "AnyUnmet")]
 pub struct Unmet {
     /// The dependency, as its plan names it.
     pub name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum AnyUnmet {
+    Name(String),
+    Table {
+        #[serde(default)]
+        name: String,
+    },
+}
+
+impl From<AnyUnmet> for Unmet {
+    fn from(unmet: AnyUnmet) -> Self {
+        let (AnyUnmet::Name(name) | AnyUnmet::Table { name }) = unmet;
+        Self { name }
+    }
 }

@@ -5,6 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Names whose `<name>.toml` is a file of the buildpack itself, so that no layer can have them.
+pub const RESERVED_NAMES: [&str; 3] = ["build", "launch", "store"];
+
 /// The three flags of a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -4,12 +4,15 @@
 
 use std::path::{Path, PathBuf};
 
-use baler_cnb::buildpack::BuildpackDescriptor;
+use baler_cnb::build::BuildFile;
+use baler_cnb::buildpack::{BuildpackDescriptor, Distro, License, ModuleInfo, Stack, Target};
 use baler_cnb::launch::{LaunchCommand, LaunchFile};
-use baler_cnb::layer::{LayerFile, LayerTypes};
+use baler_cnb::layer::{LayerFile, LayerTypes, RESERVED_NAMES};
+use baler_cnb::order::{Group, ModuleReference};
 use baler_cnb::plan::{BuildPlan, PlanEntry, PlanFile, Provider, Require};
 use baler_cnb::store::StoreFile;
 use libcnb_data::build_plan::BuildPlanBuilder;
+use libcnb_data::buildpack as theirs;
 use libcnb_data::launch::{Label, LaunchBuilder, ProcessBuilder, Slice, WorkingDirectory};
 use libcnb_data::layer_content_metadata::LayerContentMetadata;
 use libcnb_data::process_type;
@@ -97,14 +100,131 @@ fn descriptors_mean_the_same_to_both() {
         let text = fs_err::read_to_string(path).unwrap();
         let ours: BuildpackDescriptor = toml::from_str(&text).unwrap();
         // Theirs is stricter with versions, which the recorded builds make use of.
-        let Ok(theirs) = toml::from_str::<libcnb_data::buildpack::BuildpackDescriptor>(&text) else { continue };
+        let Ok(theirs) = toml::from_str::<theirs::BuildpackDescriptor>(&text) else { continue };
         both += 1;
-        let theirs = theirs.buildpack();
-        assert_eq!(ours.buildpack.id, theirs.id.as_str(), "{}", path.display());
-        assert_eq!(ours.buildpack.version, theirs.version.to_string(), "{}", path.display());
-        assert_eq!(ours.buildpack.clear_env, theirs.clear_env, "{}", path.display());
+        assert_eq!(meaning_of_theirs(&theirs), meaning(&ours), "{}", path.display());
     }
     assert!(both > 5, "{both} of {} were compared", found.len());
+}
+
+/// What a descriptor says, without what is empty, and lists without an order in one.
+fn meaning(descriptor: &BuildpackDescriptor) -> BuildpackDescriptor {
+    let mut descriptor = descriptor.clone();
+    descriptor.buildpack.sbom_formats.sort();
+    // Theirs do not have these.
+    descriptor.buildpack.exec_env.clear();
+    descriptor
+}
+
+fn meaning_of_theirs(descriptor: &theirs::BuildpackDescriptor) -> BuildpackDescriptor {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let info = descriptor.buildpack();
+    let license = |license: &theirs::License| License { kind: text(&license.r#type), uri: text(&license.uri) };
+    let format = |format| toml::Value::try_from(format).unwrap().as_str().unwrap().to_owned();
+    let mut sbom_formats: Vec<String> = info.sbom_formats.iter().map(format).collect();
+    sbom_formats.sort();
+    let buildpack = ModuleInfo {
+        id: info.id.to_string(),
+        name: text(&info.name),
+        version: info.version.to_string(),
+        description: text(&info.description),
+        homepage: text(&info.homepage),
+        keywords: info.keywords.clone(),
+        licenses: info.licenses.iter().map(license).collect(),
+        clear_env: info.clear_env,
+        sbom_formats,
+        exec_env: Vec::new(),
+    };
+    let distro = |distro: &theirs::Distro| Distro { name: distro.name.clone(), version: distro.version.clone() };
+    let target = |target: &theirs::BuildpackTarget| Target {
+        os: text(&target.os),
+        arch: text(&target.arch),
+        variant: text(&target.variant),
+        distros: target.distros.iter().map(distro).collect(),
+    };
+    let stack = |stack: &theirs::Stack| Stack { id: stack.id.clone(), mixins: stack.mixins.clone() };
+    let element = |element: &theirs::Group| ModuleReference {
+        id: element.id.to_string(),
+        version: element.version.to_string(),
+        optional: element.optional,
+        exec_env: Vec::new(),
+    };
+    let group = |order: &theirs::Order| Group { group: order.group.iter().map(element).collect() };
+    let metadata = |metadata: &Option<toml::Table>| metadata.clone().unwrap_or_default();
+    match descriptor {
+        theirs::BuildpackDescriptor::Component(component) => BuildpackDescriptor {
+            api: component.api.to_string(),
+            buildpack,
+            targets: component.targets.iter().map(target).collect(),
+            stacks: component.stacks.iter().map(stack).collect(),
+            order: Vec::new(),
+            metadata: metadata(&component.metadata),
+        },
+        theirs::BuildpackDescriptor::Composite(composite) => BuildpackDescriptor {
+            api: composite.api.to_string(),
+            buildpack,
+            targets: Vec::new(),
+            stacks: Vec::new(),
+            order: composite.order.iter().map(group).collect(),
+            metadata: metadata(&composite.metadata),
+        },
+    }
+}
+
+#[test]
+fn our_descriptors() {
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let component = BuildpackDescriptor {
+        api: "0.10".into(),
+        buildpack: ModuleInfo {
+            id: "test/a".into(),
+            name: "A".into(),
+            version: "1.2.3".into(),
+            description: "does \"things\"".into(),
+            homepage: "https://example.test".into(),
+            keywords: words("one two"),
+            exec_env: Vec::new(),
+            licenses: vec![License { kind: "MIT".into(), uri: String::new() }],
+            clear_env: true,
+            sbom_formats: words("application/spdx+json application/vnd.cyclonedx+json"),
+        },
+        targets: vec![Target {
+            os: "linux".into(),
+            arch: "arm64".into(),
+            variant: "v8".into(),
+            distros: vec![Distro { name: "debian".into(), version: "13".into() }],
+        }],
+        stacks: vec![Stack { id: "*".into(), mixins: words("x") }],
+        order: Vec::new(),
+        metadata: table("k = 1\n[deep]\nx = [true]"),
+    };
+    let element =
+        |id: &str, optional| ModuleReference { id: id.into(), version: "0.0.1".into(), optional, exec_env: Vec::new() };
+    let composite = BuildpackDescriptor {
+        targets: Vec::new(),
+        stacks: Vec::new(),
+        order: vec![Group { group: vec![element("test/b", false), element("test/c", true)] }],
+        ..component.clone()
+    };
+    for ours in [component, composite] {
+        let theirs: theirs::BuildpackDescriptor = toml::from_str(&toml::to_string(&ours).unwrap()).unwrap();
+        assert_eq!(meaning_of_theirs(&theirs), ours);
+    }
+}
+
+#[test]
+fn their_build_toml() {
+    let theirs = libcnb_data::build::Build { unmet: vec!["a".into(), "b".into()] };
+    let ours: BuildFile = toml::from_str(&toml::to_string(&theirs).unwrap()).unwrap();
+    let specified: BuildFile = toml::from_str("[[unmet]]\nname = \"a\"\n[[unmet]]\nname = \"b\"\n").unwrap();
+    assert_eq!(ours, specified);
+}
+
+#[test]
+fn no_layer_has_a_name_that_is_reserved() {
+    for name in RESERVED_NAMES {
+        assert!(name.parse::<libcnb_data::layer::LayerName>().is_err(), "{name}");
+    }
 }
 
 /// Bare keys, quoted ones, and such as have to be escaped.

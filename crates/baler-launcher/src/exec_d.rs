@@ -95,6 +95,19 @@ mod tests {
     }
 
     #[test]
+    fn reads_what_libcnb_writes() {
+        use libcnb_data::exec_d::{ExecDProgramOutput, ExecDProgramOutputKey};
+        let values = [("A", "plain"), ("B_1", "two\nlines \"quoted\" \\ '''"), ("C-D", "")];
+        let key = |name: &str| name.parse::<ExecDProgramOutputKey>().unwrap();
+        let theirs = ExecDProgramOutput::from(values.map(|(name, value)| (key(name), value)));
+        let mut environment = Environment::new();
+        apply(toml::to_string(&theirs).unwrap().as_bytes(), &mut environment).unwrap();
+        for (name, value) in values {
+            assert_eq!(environment.get(name).unwrap(), value, "{name}");
+        }
+    }
+
+    #[test]
     fn refuses_everything_else() {
         for output in ["A = 1", "A = ['x']", "[A]\nB = 'c'", "A.B = 'c'", "[[A]]\nB = 'c'"] {
             let error = apply(output.as_bytes(), &mut Environment::new()).unwrap_err();

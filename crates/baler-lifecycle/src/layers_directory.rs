@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use baler_cnb::group::GroupElement;
-use baler_cnb::layer::{LayerFile, LayerFileError};
+use baler_cnb::layer::{LayerFile, LayerFileError, RESERVED_NAMES};
 use baler_cnb::metadata::escape_id;
 use baler_cnb::store::StoreFile;
 
@@ -41,9 +41,6 @@ pub(crate) struct BuildpackDirectory {
     /// `store.toml`.
     pub(crate) store: Option<StoreFile>,
 }
-
-/// Names whose `<name>.toml` is a file of the buildpack itself, so that no layer can have them.
-pub(crate) const RESERVED_NAMES: [&str; 3] = ["build", "launch", "store"];
 
 /// Why a buildpack's directory could not be read.
 #[derive(Debug, thiserror::Error)]

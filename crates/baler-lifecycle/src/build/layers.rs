@@ -6,11 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use baler_cnb::environment::{Action, Environment, Phase};
-use baler_cnb::layer::{LayerFile, LayerFileError, LayerTypes};
+use baler_cnb::layer::{LayerFile, LayerFileError, LayerTypes, RESERVED_NAMES};
 use fs_err as fs;
 
 use super::error::BuildpackOutputError;
-use crate::layers_directory::RESERVED_NAMES;
 use crate::platform_env::read_files;
 use crate::toml_file::{ReadTomlError, read_text};
 

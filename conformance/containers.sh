@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # The phases in containers of Docker and Podman, from a builder that Baler made, as platforms run them: each phase in a
-# container of its own with volumes between, as root that becomes the build user; and `creator` alone, unprivileged, as a
-# job of a CI system. Into a registry and, with Docker, into the daemon. Each image is then started.
+# container of its own with volumes between, as root that becomes the build user, with each Platform API from 0.12 to
+# 0.15; the phases that run no buildpack from the image of the lifecycle; an extension that switches the run image; and
+# `creator` alone, unprivileged, as a job of a CI system. Into a registry and, with Docker, into the daemon. Each build
+# is made twice, the second time with its caches, and each image is then started.
 #
 #     containers.sh [docker] [podman]      default: both
 #
-# Needs root, docker.io, podman, docker-registry, skopeo, and `cargo xtask build && cargo xtask base-images`.
+# Needs root, docker.io, podman, docker-registry, skopeo, umoci, and `cargo xtask build --all && cargo xtask base-images`.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/../scripts/common.sh"
@@ -16,7 +18,7 @@ skip() {
     exit 0
 }
 is_root || skip "root"
-for program in dockerd docker podman docker-registry skopeo; do
+for program in dockerd docker podman docker-registry skopeo umoci; do
     command -v "$program" > /dev/null || skip "$program"
 done
 [[ -x $baler && -f $dist/base/index.json ]] || skip "cargo xtask build, cargo xtask base-images"
@@ -76,8 +78,9 @@ podman() {
         --runtime runc --cgroup-manager cgroupfs "$1" "${limits[@]}" "${@:2}"
 }
 
-# A builder with one buildpack, whose layer is cached and launched, and an application.
-make_builder() {
+# A builder with one buildpack, whose layer is cached and launched, and an application; the same builder with an extension
+# that switches the run image; the run images; and the image of the lifecycle.
+make_builders() {
     mkdir -p "$work/buildpack/bin" "$work/app"
     printf '#!/bin/sh\nexit 0\n' > "$work/buildpack/bin/detect"
     cat > "$work/buildpack/bin/build" << 'BUILD'
@@ -86,7 +89,7 @@ set -e
 [ "$(id -u)" = 1000 ] && [ -z "$CNB_REGISTRY_AUTH" ] && [ ! -e /var/run/docker.sock ]
 if [ -e "$1/tool/word" ]; then echo "the layer is back"; else mkdir -p "$1/tool/env"; echo layer > "$1/tool/word"; printf word > "$1/tool/env/FROM_LAYER"; fi
 printf '[types]\nlaunch = true\ncache = true\n' > "$1/tool.toml"
-printf '[[processes]]\ntype = "web"\ncommand = ["/bin/sh", "-c", "echo $FROM_LAYER $(cat /layers/test_containers/tool/word) $(cat said) $(id -u)"]\ndefault = true\n' > "$1/launch.toml"
+printf '[[processes]]\ntype = "web"\ncommand = ["/bin/sh", "-c", "echo $FROM_LAYER $(cat /layers/test_containers/tool/word) $(cat said) $(id -u) ${SWITCHED:-}"]\ndefault = true\n' > "$1/launch.toml"
 BUILD
     chmod +x "$work"/buildpack/bin/*
     printf 'api = "0.10"\n[buildpack]\nid = "test/containers"\nversion = "1"\n[[targets]]\nos = "linux"\n' > "$work/buildpack/buildpack.toml"
@@ -103,11 +106,58 @@ image = "localhost/baler/base-build:trixie"
 [[run.images]]
 image = "$registry/run:trixie"
 BUILDER
+    mkdir -p "$work/extension/bin"
+    printf '#!/bin/sh\nexit 0\n' > "$work/extension/bin/detect"
+    printf '#!/bin/sh\necho "FROM %s/switched:trixie" > "$CNB_OUTPUT_DIR/run.Dockerfile"\n' "$registry" > "$work/extension/bin/generate"
+    chmod +x "$work"/extension/bin/*
+    printf 'api = "0.10"\n[extension]\nid = "test/switch"\nversion = "1"\n' > "$work/extension/extension.toml"
+    # Its lifecycle comes out of the archive that is published, that of the third out of the published image.
+    (cd "$root" && cargo xtask dist --output "$work/release") > "$work/dist.log" 2>&1
+    local archive
+    archive=$(ls "$work"/release/lifecycle-v*"+linux.$(architecture).tgz")
+    skopeo copy --quiet --dest-tls-verify=false "oci:$work/release/lifecycle-image" "docker://$registry/lifecycle:test"
+    cat "$work/builder.toml" - > "$work/imaged.toml" << BUILDER
+[lifecycle]
+uri = "docker://$registry/lifecycle:test"
+BUILDER
+    cat "$work/builder.toml" - > "$work/switching.toml" << BUILDER
+[lifecycle]
+uri = "$archive"
+[[extensions]]
+uri = "extension"
+[[order-extensions]]
+[[order-extensions.group]]
+id = "test/switch"
+version = "1"
+BUILDER
     "$baler" load "$dist/base" > "$work/load.log"
-    "$baler" builder create builder --config "$work/builder.toml" > "$work/builder.log"
-    "$baler" save builder --output "$work/builder.tar"
+    local name
+    for name in builder switching imaged; do
+        "$baler" builder create "$name" --config "$work/$name.toml" --insecure-registry "$registry" > "$work/$name.log"
+        "$baler" save "$name" --output "$work/$name.tar"
+    done
     "$baler" save localhost/baler/run:trixie --output "$work/run.tar"
     skopeo copy --quiet --dest-tls-verify=false "docker-archive:$work/run.tar" "docker://$registry/run:trixie"
+    skopeo copy --quiet "docker-archive:$work/run.tar" "oci:$work/switched:trixie"
+    umoci config --image "$work/switched:trixie" --config.env SWITCHED=switched
+    skopeo copy --quiet --dest-tls-verify=false "oci:$work/switched:trixie" "docker://$registry/switched:trixie"
+    skopeo copy --quiet "oci:$work/release/lifecycle-image" "docker-archive:$work/lifecycle.tar:localhost/lifecycle:test"
+}
+
+# This machine, as the names of archives call it.
+architecture() {
+    case $(uname -m) in
+        aarch64) echo arm64 ;;
+        *) echo x86-64 ;;
+    esac
+}
+
+# load ENGINE ARCHIVE: gives an engine an image, and says what it is called there.
+load() {
+    local said
+    said=$("$1" load --input "$work/$2.tar")
+    [[ $said == *"Loaded image"* ]] || die "$1 load said: $said"
+    sed -n 's/^Loaded image[s]*: *//p' <<< "$said" | head -n 1
 }
 
 # The volumes of a build: empty layers, the application; caches stay.
@@ -120,19 +170,20 @@ fresh_volumes() {
     chown 1000:1000 "$work/layers"
 }
 
-# phase ENGINE USER PHASE ARGUMENT...: a phase in a container of its own.
+# phase ENGINE USER PHASE ARGUMENT...: a phase in a container of its own, from the image `from`, else the builder.
 phase() {
     local engine=$1 user=$2 phase=$3
     shift 3
     "$engine" run --rm --network host --user "$user" --security-opt no-new-privileges --entrypoint "" \
-        --env CNB_PLATFORM_API=0.13 --env CNB_USER_ID=1000 --env CNB_GROUP_ID=1000 "${access[@]}" \
+        --env CNB_PLATFORM_API="$api" --env CNB_EXPERIMENTAL_MODE=warn --env CNB_INSECURE_REGISTRIES="$registry" \
+        --env CNB_USER_ID=1000 --env CNB_GROUP_ID=1000 "${access[@]}" \
         --volume "$work/layers:/layers" --volume "$work/workspace:/workspace" --volume "$work/cache:/cache" \
-        --volume "$work/launch-cache:/launch-cache" "$builder" "/cnb/lifecycle/$phase" "$@"
+        --volume "$work/launch-cache:/launch-cache" "${from:-$builder}" "/cnb/lifecycle/$phase" "$@"
 }
 
-# The same without credentials and without a daemon.
+# The same without credentials and without a daemon, and always from the builder.
 alone() {
-    local access=()
+    local access=() from=''
     phase "$@"
 }
 
@@ -140,11 +191,16 @@ alone() {
 all_phases() {
     local engine=$1 image=$2
     shift 2
-    local access=("${credentials[@]}") insecure=(-insecure-registry "$registry") launch_cache=()
+    # Files of the builder that the image of the lifecycle has not: a platform copies them.
+    local access=("${credentials[@]}" --volume "$work/run.toml:/cnb/run.toml:ro") insecure=() launch_cache=() build_image=() run=()
+    # Before 0.13 there is the variable alone, which all versions read.
+    [[ $api == 0.12 ]] || insecure=(-insecure-registry "$registry")
+    [[ $api == 0.12 || $api == 0.13 ]] || run=(-run /cnb/run.toml)
     [[ " $* " != *" -daemon "* ]] || launch_cache=(-launch-cache /launch-cache)
+    [[ $builder != *switching* ]] || build_image=(-build-image "$registry/run:trixie")
     phase "$engine" 0 analyzer "$@" "${insecure[@]}" -run /cnb/run.toml "${launch_cache[@]}" -tag "$image-two" "$image" &&
         alone "$engine" 1000:1000 detector -app /workspace &&
-        phase "$engine" 0 restorer "$@" "${insecure[@]}" -cache-dir /cache &&
+        phase "$engine" 0 restorer "$@" "${insecure[@]}" "${run[@]}" "${build_image[@]}" -cache-dir /cache &&
         alone "$engine" 1000:1000 builder -app /workspace &&
         phase "$engine" 0 exporter "$@" "${insecure[@]}" "${launch_cache[@]}" -app /workspace -cache-dir /cache "$image" "$image-two"
 }
@@ -166,21 +222,40 @@ twice() {
     rm -rf "$work/cache" "$work/launch-cache"
 }
 
+# says ENGINE IMAGE TEXT [FLAG]: what the image says when it is started from the registry.
+says() {
+    "$1" pull --quiet ${4:+"$4"} "$2" > /dev/null
+    expect "$3" "$1" run --rm --network none "$2"
+}
+
 with_engine() {
-    local engine=$1 image=$registry/app-$1
+    local engine=$1 image=$registry/app-$1 tls=${2:-} api from=''
     local credentials=(--env 'CNB_REGISTRY_AUTH={}')
-    note "$engine: each phase in a container of its own, into a registry"
-    twice "$engine" "$image"
-    "$engine" pull --quiet ${2:+"$2"} "$image-two" > /dev/null
-    expect "word layer from the app" "$engine" run --rm --network none "$image-two"
+    for api in 0.12 0.13 0.14 0.15; do
+        note "$engine: each phase in a container of its own, into a registry, Platform API $api"
+        twice "$engine" "$image-$api"
+        says "$engine" "$image-$api-two" "word layer from the app" "$tls"
+    done
+    api=0.13
+    note "$engine: analyzer, restorer and exporter from the image of the lifecycle"
+    from=$lifecycle twice "$engine" "$image"
+    says "$engine" "$image-two" "word layer from the app" "$tls"
+    for api in 0.12 0.15; do
+        note "$engine: an extension switches the run image, Platform API $api"
+        builder=$switching twice "$engine" "$image-switched-$api"
+        says "$engine" "$image-switched-$api-two" "switched" "$tls"
+    done
+    api=0.13
+    note "$engine: a builder whose lifecycle came out of the published image"
+    builder=$imaged twice "$engine" "$image-imaged"
+    says "$engine" "$image-imaged-two" "word layer from the app" "$tls"
 
     note "$engine: creator alone, as an ordinary user without capabilities"
     fresh_volumes
     chown 1000:1000 "$work/cache"
     local access=(--cap-drop all "${credentials[@]}")
     expect "*** Images" phase "$engine" 1000:1000 creator -insecure-registry "$registry" -cache-dir /cache "$image:job"
-    "$engine" pull --quiet ${2:+"$2"} "$image:job" > /dev/null
-    expect "word layer from the app" "$engine" run --rm --network none "$image:job"
+    says "$engine" "$image:job" "word layer from the app" "$tls"
     rm -rf "$work/cache"
 
     note "$engine: creator as root, which becomes the build user"
@@ -197,33 +272,45 @@ with_engine() {
 }
 
 with_daemon() {
-    note "docker: each phase in a container of its own, into the daemon"
-    docker load --quiet --input "$work/run.tar" > /dev/null
-    docker tag localhost/baler/run:trixie "$registry/run:trixie"
+    local api from=''
     local credentials=(--volume "$work/docker/socket:/var/run/docker.sock" --security-opt label=disable)
-    twice docker local/app -daemon
+    load docker run > /dev/null
+    docker tag localhost/baler/run:trixie "$registry/run:trixie"
+    for api in 0.12 0.15; do
+        note "docker: each phase in a container of its own, into the daemon, Platform API $api"
+        twice docker "local/app-$api" -daemon
+        expect "word layer from the app" docker run --rm --network none "local/app-$api-two"
+    done
+    note "docker: analyzer, restorer and exporter from the image of the lifecycle, into the daemon"
+    from=$lifecycle twice docker local/app -daemon
     expect "word layer from the app" docker run --rm --network none local/app-two
+    note "docker: an extension switches the run image, into the daemon"
+    docker pull --quiet "$registry/switched:trixie" > /dev/null
+    builder=$switching twice docker local/switched -daemon
+    expect "switched" docker run --rm --network none local/switched-two
 }
 
 start_registry
-make_builder
-builder=localhost/builder:latest
+make_builders
+printf '[[images]]\nimage = "%s"\n' "$registry/run:trixie" > "$work/run.toml"
+note "baler: a build with the builder whose lifecycle came out of the archive"
+expect "Successfully built image" "$baler" build app --builder switching --path "$work/app" --insecure-registry "$registry"
+expect "switched" "$baler" run app
 for engine in "${@:-docker podman}"; do
     for engine in $engine; do
+        [[ $engine != docker ]] || start_docker
+        case $engine in
+            docker | podman) ;;
+            *) die "no such engine: $engine" ;;
+        esac
+        builder=$(load "$engine" builder) switching=$(load "$engine" switching) lifecycle=$(load "$engine" lifecycle)
+        imaged=$(load "$engine" imaged)
         case $engine in
             docker)
-                start_docker
-                expect "Loaded image" docker load --input "$work/builder.tar"
-                builder=$(docker images --format '{{.Repository}}:{{.Tag}}' | grep builder)
                 with_engine docker
                 with_daemon
                 ;;
-            podman)
-                expect "Loaded image" podman load --input "$work/builder.tar"
-                builder=$(podman images --format '{{.Repository}}:{{.Tag}}' | grep builder)
-                with_engine podman --tls-verify=false
-                ;;
-            *) die "no such engine: $engine" ;;
+            podman) with_engine podman --tls-verify=false ;;
         esac
     done
 done

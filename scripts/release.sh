@@ -13,7 +13,9 @@ release_is_reproducible() {
     local archive
     for archive in "$first"/lifecycle-v*.tgz; do
         release_archive_is_complete "$archive"
+        release_is_taken_as_pack_does "$archive" ''
     done
+    release_is_taken_as_pack_does "$(release_image_layer "$first/lifecycle-image")" cnb/
     skopeo inspect --raw "oci:$first/lifecycle-image" | grep -q '"architecture":"arm64"'
     rm -r "$work"
 }
@@ -30,4 +32,40 @@ release_archive_is_complete() {
         grep -q " lifecycle/$name\$" <<< "$listing"
     done
     [[ $(grep -c ' 0/0 ' <<< "$listing") -eq $(wc -l <<< "$listing") ]]
+}
+
+# The file of the last layer of the lifecycle's image.
+release_image_layer() {
+    local digest
+    digest=$(skopeo inspect --format '{{index .Layers 1}}' "oci:$1")
+    printf '%s/blobs/%s\n' "$1" "${digest/://}"
+}
+
+# The steps by which `pack builder create` takes a lifecycle out of an archive, or out of the last layer of an image, where
+# all lies below a directory: lifecycle.toml at the top with both forms of the APIs, then the files directly in a directory,
+# among which the programs must be.
+release_is_taken_as_pack_does() {
+    python3 - "$1" "$2" << 'PYTHON'
+import posixpath, re, sys, tarfile, tomllib
+required = {"detector", "restorer", "analyzer", "builder", "exporter", "launcher", "creator"}
+descriptor, programs, links = None, set(), {}
+with tarfile.open(sys.argv[1]) as archive:
+    for entry in archive:
+        name = posixpath.normpath(entry.name).lstrip("/").removeprefix(sys.argv[2])
+        if name == "lifecycle.toml":
+            descriptor = tomllib.load(archive.extractfile(entry))
+        elif found := re.fullmatch(r"[^/]+/([^/]+)", name):
+            assert name.startswith("lifecycle/"), name
+            programs.add(found[1])
+            if entry.issym():
+                links[found[1]] = entry.linkname
+            elif not found[1].endswith(".json"):
+                assert entry.mode & 0o111, f"{name} is no program"
+assert not required - programs, required - programs
+assert all(target in programs for target in links.values()), links
+assert re.fullmatch(r"\d+\.\d+\.\d+", descriptor["lifecycle"]["version"])
+for kind in ("buildpack", "platform"):
+    apis = descriptor["apis"][kind]
+    assert descriptor["api"][kind] == (apis["deprecated"] + apis["supported"])[0], apis
+PYTHON
 }

@@ -72,7 +72,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let tar = partial.path().join("layer.tar");
         mmdebstrap(&description, epoch, &tar)?;
         let annotations = BTreeMap::from([(INPUTS.to_owned(), inputs.to_string())]);
-        let digest = layout.add(&image(description, epoch)?, &device_directory(epoch)?, &tar, &annotations)?;
+        let digest = layout.add(&image(description, epoch)?, &[(&device_directory(epoch)?, &tar)], &annotations)?;
         output::step(&format!("  {digest}"));
     }
     layout.finish()?;

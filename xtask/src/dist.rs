@@ -68,11 +68,15 @@ fn architectures() -> Result<[Architecture; 2]> {
     Ok([architecture("amd64", "x86-64", build::AMD64)?, architecture("arm64", "arm64", build::ARM64)?])
 }
 
+/// lifecycle.toml.
+fn descriptor() -> Result<String> {
+    Ok(toml::to_string(&LifecycleFile::from(LifecycleDescription::own()))?)
+}
+
 /// `lifecycle-vVERSION+linux.ARCHITECTURE.tgz`.
 fn pack_lifecycle(architecture: &Architecture, release: &Path) -> Result<()> {
-    let description = toml::to_string(&LifecycleFile::from(LifecycleDescription::own()))?;
     let mut archive = archive::Archive::new();
-    archive.file("lifecycle.toml", 0o644, description.as_bytes())?;
+    archive.file("lifecycle.toml", 0o644, descriptor()?.as_bytes())?;
     archive.directory("lifecycle", &architecture.programs.join("lifecycle"))?;
     publish(
         release,

@@ -1,4 +1,4 @@
-//! Writes an OCI image layout with images of one layer. The same tar files give the same bytes.
+//! Writes an OCI image layout. The same tar files give the same bytes.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -17,7 +17,7 @@ const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const REFERENCE_NAME: &str = "org.opencontainers.image.ref.name";
 
-/// What an image has besides its layer.
+/// What an image has besides its layers.
 pub(crate) struct Image {
     pub(crate) name: String,
     pub(crate) architecture: String,
@@ -47,19 +47,23 @@ impl Layout {
         Ok(Self { directory: directory.to_owned(), manifests: Vec::new() })
     }
 
-    /// Adds `image` with a layer of the entries `first` and those of the file `tar`; `annotations` go beside its name in
-    /// the index.
+    /// Adds `image` with its layers, each of the entries `first` and those of the file `tar`; `annotations` go beside its
+    /// name in the index.
     pub(crate) fn add(
         &mut self,
         image: &Image,
-        first: &[u8],
-        tar: &Path,
+        layers: &[(&[u8], &Path)],
         annotations: &BTreeMap<String, String>,
     ) -> Result<Digest> {
-        let (layer, diff_id) = self.write_layer(first.chain(fs::File::open(tar)?))?;
-        let config = self.write_json(CONFIG, &config(image, &diff_id))?;
+        let (mut descriptors, mut diff_ids) = (Vec::new(), Vec::new());
+        for (first, tar) in layers {
+            let (layer, diff_id) = self.write_layer(first.chain(fs::File::open(*tar)?))?;
+            descriptors.push(layer);
+            diff_ids.push(diff_id);
+        }
+        let config = self.write_json(CONFIG, &config(image, &diff_ids))?;
         let manifest = json!({
-            "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer],
+            "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": descriptors,
         });
         let mut descriptor = self.write_json(MANIFEST, &manifest)?;
         let mut annotations = annotations.clone();
@@ -129,7 +133,8 @@ fn index(manifests: &[Value]) -> Value {
     json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
 }
 
-fn config(image: &Image, diff_id: &Digest) -> Value {
+fn config(image: &Image, diff_ids: &[Digest]) -> Value {
+    let history = json!({"created": image.created, "created_by": image.created_by});
     json!({
         "created": image.created,
         "architecture": image.architecture,
@@ -141,8 +146,8 @@ fn config(image: &Image, diff_id: &Digest) -> Value {
             "WorkingDir": image.working_directory,
             "Labels": image.labels,
         },
-        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
-        "history": [{"created": image.created, "created_by": image.created_by}],
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+        "history": vec![history; diff_ids.len()],
     })
 }
 

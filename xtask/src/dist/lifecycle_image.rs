@@ -1,6 +1,7 @@
 //! The image of the lifecycle, in which platforms run the phases that need no builder: a multi-platform OCI layout.
 //!
-//! It has no base. What a static program needs of one is in it: certificate authorities, a user database, `/tmp`.
+//! It has no base. What a static program needs of one is its first layer: certificate authorities, a user database,
+//! `/tmp`. The second is the lifecycle with its descriptor, as `builder create` takes it out of an image.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -26,10 +27,12 @@ const CREATED: &str = "1980-01-01T00:00:01Z";
 pub(super) fn write(architectures: &[Architecture], directory: &Path) -> Result<Digest> {
     let mut layout = Layout::create(directory)?;
     for architecture in architectures {
-        let tar = directory.join(format!("{}.tar", architecture.name));
-        write_layer(architecture, &tar)?;
-        layout.add(&image(architecture)?, &[], &tar, &BTreeMap::new())?;
-        fs::remove_file(&tar)?;
+        let (base, lifecycle) = (directory.join("base.tar"), directory.join("lifecycle.tar"));
+        write_base(&base)?;
+        write_lifecycle(architecture, &lifecycle)?;
+        layout.add(&image(architecture)?, &[(&[], &base), (&[], &lifecycle)], &BTreeMap::new())?;
+        fs::remove_file(&base)?;
+        fs::remove_file(&lifecycle)?;
     }
     layout.finish_as(&format!("lifecycle:{REFERENCE_LIFECYCLE}"))
 }
@@ -55,12 +58,21 @@ fn image(architecture: &Architecture) -> Result<Image> {
     })
 }
 
-fn write_layer(architecture: &Architecture, path: &Path) -> Result<()> {
-    let root = |mode| Attributes::new(mode, Owner::ROOT);
-    let mut tar = TarWriter::new(std::io::BufWriter::new(fs::File::create(path)?));
+fn root(mode: u32) -> Attributes {
+    Attributes::new(mode, Owner::ROOT)
+}
+
+fn begin(path: &Path) -> Result<TarWriter<std::io::BufWriter<fs::File>>> {
+    Ok(TarWriter::new(std::io::BufWriter::new(fs::File::create(path)?)))
+}
+
+fn end(tar: TarWriter<std::io::BufWriter<fs::File>>) -> Result<()> {
+    Ok(tar.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?)
+}
+
+fn write_base(path: &Path) -> Result<()> {
+    let mut tar = begin(path)?;
     for (path, mode) in [
-        ("/cnb", 0o755),
-        ("/cnb/lifecycle", 0o755),
         ("/etc", 0o755),
         ("/etc/ssl", 0o755),
         ("/etc/ssl/certs", 0o755),
@@ -77,6 +89,14 @@ fn write_layer(architecture: &Architecture, path: &Path) -> Result<()> {
     ] {
         tar.file_of_bytes(Path::new(path), &root(0o644), bytes.as_bytes())?;
     }
+    end(tar)
+}
+
+fn write_lifecycle(architecture: &Architecture, path: &Path) -> Result<()> {
+    let mut tar = begin(path)?;
+    tar.directory(Path::new("/cnb"), &root(0o755))?;
+    tar.file_of_bytes(Path::new("/cnb/lifecycle.toml"), &root(0o644), super::descriptor()?.as_bytes())?;
+    tar.directory(Path::new("/cnb/lifecycle"), &root(0o755))?;
     for (name, content) in contents(&architecture.programs.join("lifecycle"))? {
         let path = Path::new("/cnb/lifecycle").join(name);
         match content {
@@ -84,8 +104,7 @@ fn write_layer(architecture: &Architecture, path: &Path) -> Result<()> {
             Content::Link(target) => tar.symlink(&path, Path::new(&target), &root(0o777))?,
         }
     }
-    tar.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
-    Ok(())
+    end(tar)
 }
 
 /// Mozilla's authorities as PEM.

@@ -41,8 +41,8 @@ impl ImageCache {
             match resolve(&place.name, &Wanted::Preferably(Platform::host()), place.source.as_ref()) {
                 Ok(image) => (Some(image), None),
                 Err(ResolveError::NotFound { .. }) => (None, None),
-                Err(error @ ResolveError::Source { .. }) => return Err(error),
-                Err(error) => (None, Some(chain(&error))),
+                Err(error) if error.is_of_image() => (None, Some(chain(&error))),
+                Err(error) => return Err(error),
             };
         let label = image.as_ref().map(|image| image.config().label(CACHE_METADATA).unwrap_or_default());
         let metadata = label.and_then(|text| {

@@ -4,6 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use baler_test_registry::{Fault, Options, Rule, TestRegistry};
 use fs_err as fs;
 
 use crate::built::{built, left_behind, phase, prepared, run};
@@ -210,4 +211,44 @@ fn a_damaged_previous_image_is_none() {
     let (code, output) = run(&place, "export", &[]).unwrap();
     assert_eq!(code, Some(0), "{output}");
     assert_eq!(*find(&app).0.digest(), digest, "the image is whole again");
+}
+
+#[test]
+fn a_damaged_cache_image_is_dropped_and_made_again() {
+    let Some(place) = built() else { return };
+    let registry = TestRegistry::start(Options::default()).unwrap();
+    let image = format!("{}/cache", registry.address());
+    let build = || {
+        for name in ["a", "config", "sbom"] {
+            fs::remove_dir_all(place.path("layers").join(name)).unwrap_or_default();
+        }
+        let mut command = prepared(&place, "create", &["-cache-image", &image]).unwrap();
+        let (code, output) = outcome(command.env("no_proxy", "127.0.0.1"));
+        assert_eq!(code, Some(0), "{output}");
+        output
+    };
+    let restored = "Restoring data for \"a:kept\" from cache";
+    assert!(build().contains("Adding cache layer 'a:kept'"));
+    assert!(build().contains(restored));
+
+    let manifest: serde_json::Value = serde_json::from_slice(&registry.manifest("cache", "latest").unwrap()).unwrap();
+    let layer = format!("/v2/cache/blobs/{}", manifest["layers"][0]["digest"].as_str().unwrap());
+    let config = format!("/v2/cache/blobs/{}", manifest["config"]["digest"].as_str().unwrap());
+    let dropped = "Warning: Skipping restore for layer a:kept: ";
+    let unused = "Warning: Not using the cache image ";
+    for (path, fault, warning) in [
+        (&*layer, Fault::Damage, dropped),
+        (&*layer, Fault::status(404), dropped),
+        (&*config, Fault::Damage, unused),
+        (&*config, Fault::status(404), unused),
+        ("/v2/cache/manifests/latest", Fault::Body(b"{\"schemaVersion\":2,\"layers\":7}".to_vec()), unused),
+    ] {
+        let about = format!("{path} {fault:?}");
+        registry.rule(Rule::new("GET", path, fault).always());
+        let output = build();
+        registry.clear_rules();
+        assert!(output.contains(warning) && output.contains("\nnew\n"), "{about}: {output}");
+        let output = build();
+        assert!(output.contains(restored) && !output.contains("Warning: Skipping"), "after {about}: {output}");
+    }
 }

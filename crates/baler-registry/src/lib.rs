@@ -53,7 +53,7 @@ pub use range::{content_range_start, upload_offset};
 pub use retry::RetryPolicy;
 pub use secret::Secret;
 pub use settings::{Mirror, Proxies, Settings};
-pub use sink::RegistrySink;
+pub use sink::{PushCheck, RegistrySink};
 pub use source::RegistrySource;
 pub use surroundings::{SettingsError, host_bundle};
 pub use tags::Tags;

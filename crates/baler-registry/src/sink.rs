@@ -16,6 +16,14 @@ pub struct RegistrySink {
     repository: Repository,
 }
 
+/// An upload that was begun to find out whether one may.
+#[must_use = "a registry keeps what is not ended for a while"]
+pub struct PushCheck {
+    client: Arc<Client>,
+    repository: Repository,
+    begun: upload::Begun,
+}
+
 impl RegistrySink {
     /// A view of one repository: what is written goes there.
     pub fn new(client: Arc<Client>, repository: Repository) -> Self {
@@ -29,10 +37,14 @@ impl RegistrySink {
 
     /// Finds out whether one may push here: begins an upload and ends it.
     pub fn check_push(&self) -> Result<(), SinkError> {
+        self.begin_check().map(PushCheck::end)
+    }
+
+    /// The same, leaving the end to the caller: the answer is known.
+    pub fn begin_check(&self) -> Result<PushCheck, SinkError> {
         let begun = self.client.retried(|| upload::begin(&self.client, &self.repository));
         let begun = begun.map_err(|error| self.failed(error))?;
-        upload::cancel(&self.client, &self.repository, &begun.location);
-        Ok(())
+        Ok(PushCheck { client: Arc::clone(&self.client), repository: self.repository.clone(), begun })
     }
 
     fn upload(&self, begun: Option<upload::Begun>) -> Upload {
@@ -41,6 +53,13 @@ impl RegistrySink {
 
     fn failed(&self, error: RegistryError) -> SinkError {
         error.into_sink_error(self.place())
+    }
+}
+
+impl PushCheck {
+    /// Ends the upload.
+    pub fn end(self) {
+        upload::cancel(&self.client, &self.repository, &self.begun.location);
     }
 }
 

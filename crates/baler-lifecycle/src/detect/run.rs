@@ -14,6 +14,7 @@ use baler_cnb::features::{BuildpackFeatures, PlatformFeatures};
 use baler_cnb::plan::BuildPlan;
 use baler_cnb::process::is_eligible;
 use fs_err as fs;
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::candidates::{Content, Element, Key, Slot};
 use super::error::{BuildPlanError, DetectError, ModuleFailure};
@@ -176,7 +177,7 @@ impl SingleRun<'_> {
         let module = || self.module.info.full_name();
         // The output goes to a file, not to a pipe: what a module leaves running in the background could keep a pipe
         // open for ever.
-        let prepared = fs::File::options().create_new(true).read(true).write(true).open(self.file_in(plans, "output"));
+        let prepared = self.output_file(plans);
         let plan = self.file_in(plans, "toml");
         let mut output = match prepared.and_then(|output| create_private(&plan).map(|()| output)) {
             Ok(output) => output,
@@ -187,7 +188,7 @@ impl SingleRun<'_> {
         if self.features.inputs_as_variables {
             self.environment.set("CNB_BUILD_PLAN_PATH", &plan);
         }
-        let ending = self.execute(inputs, &plan, output.file(), &inputs.interrupt);
+        let ending = self.execute(inputs, &plan, &output, &inputs.interrupt);
         let mut bytes = Vec::new();
         let captured = output.rewind().and_then(|()| output.read_to_end(&mut bytes));
         let verdict = match (ending, captured) {
@@ -220,6 +221,15 @@ impl SingleRun<'_> {
             output,
         };
         command.run(interrupt)
+    }
+
+    /// A file for the output: in memory, or where that cannot be had among the plans.
+    fn output_file(&self, plans: &Path) -> std::io::Result<std::fs::File> {
+        if let Ok(file) = memfd_create("output", MemfdFlags::CLOEXEC) {
+            return Ok(file.into());
+        }
+        let path = self.file_in(plans, "output");
+        Ok(fs::File::options().create_new(true).read(true).write(true).open(path)?.into_parts().0)
     }
 
     /// A file of this module among those of all.

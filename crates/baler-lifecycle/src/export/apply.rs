@@ -3,8 +3,8 @@
 use std::io;
 
 use baler_image::{
-    Descriptor, Document, Identity, ImageConfig, ImageName, Manifest, Parts, Place, Platform, Progress, ResolvedImage,
-    Sink, SinkError, Source, TransferError, transfer,
+    Descriptor, Digest, Document, Identity, ImageConfig, ImageName, Manifest, Parts, Place, Platform, Progress,
+    ResolvedImage, Sink, SinkError, Source, TransferError, transfer,
 };
 
 use super::pack::Packed;
@@ -107,6 +107,8 @@ pub(crate) struct NewImage {
     pub(crate) config: Document<ImageConfig>,
     pub(crate) manifest: Document<Manifest>,
     pub(crate) platform: Platform,
+    /// The config of the image that it replaces: the only one that may be there already.
+    pub(crate) replaced_config: Option<Digest>,
 }
 
 /// Stores config and manifest, and gives the image all its names. The first name is the image's own.
@@ -119,7 +121,10 @@ pub(crate) fn store_image(
     let first = names.first().ok_or(ExportError::NoName)?;
     log.info(&format!("Saving {first}..."));
     let config = &new.manifest.value.config;
-    put_bytes(sink, config, &new.config.raw).map_err(ExportError::StoreImage)?;
+    let may_be_there = new.replaced_config.as_ref() == Some(&config.digest);
+    if !(may_be_there && sink.has_blob(&config.digest).map_err(ExportError::StoreImage)?) {
+        put_bytes(sink, config, &new.config.raw).map_err(ExportError::StoreImage)?;
+    }
     let config_digest = config.digest.clone();
     let media_type = new.manifest.value.media_type.clone().unwrap_or_default();
     let descriptor = Descriptor::of(&media_type, &new.manifest.raw);
@@ -170,7 +175,7 @@ fn put_names(
 }
 
 fn put_bytes(sink: &dyn Sink, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
-    // Not asked for before: a config is hardly ever there already, and asking costs as much as sending half of it.
+    // Not asked for before: any other config is hardly ever there, and asking costs as much as sending half of it.
     let mut writer = sink.begin_blob()?;
     let written = io::Write::write_all(&mut writer, bytes);
     written.map_err(|source| SinkError::WriteBlob {

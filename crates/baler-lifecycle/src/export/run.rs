@@ -54,6 +54,7 @@ pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Lo
         config: plan.config,
         manifest: plan.manifest,
         platform: inputs.analysis.run_image.platform().clone(),
+        replaced_config: inputs.analysis.previous.as_ref().map(|it| it.image.manifest().value.config.digest.clone()),
     };
     let image = apply::store_image(places.sink, new, inputs.names, log)?;
     let build = if features.legacy_bom_files { None } else { Some(build_report(inputs)?) };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use baler_cnb::features::PlatformFeatures;
 use baler_image::{ImageName, Source};
+use baler_registry::PushCheck;
 
 use super::failure::{Failure, code};
 use super::places::{Located, PlaceError, Places};
@@ -99,10 +100,11 @@ pub(super) fn analyze_images(
 ) -> Result<Images, Failure> {
     let settings = context.settings;
     let failed = |error| Failure::new(code::ANALYZE, error).to("analyze");
-    request.places.check_writable(&request.names)?;
-    request.places.registries().check_writable(request.cache.as_slice())?;
-    let run_image = find_run_image(context, request)?;
-    let previous = find_previous(context, request)?;
+    let mut checks = request.places.check_writable(&request.names)?;
+    checks.extend(request.places.registries().check_writable(request.cache.as_slice())?);
+    let (run_image, previous) = find_images(context, request, checks);
+    let run_image = run_image?;
+    let previous = usable_previous(context, request, previous)?;
     let layers = settings.layers_directory();
     let layers = MountedDirectory::new(layers.clone(), layers);
     let inputs = AnalyzeInputs {
@@ -119,10 +121,26 @@ pub(super) fn analyze_images(
     Ok(Images { analysis, run_image: run_image.source, previous: previous.map(|located| located.source) })
 }
 
+type Found = (Result<Located, Failure>, Result<Option<Located>, PlaceError>);
+
+/// Finds the run image and the previous one, and ends the checks: none of it depends on another.
+fn find_images(context: &Context<'_>, request: &Request, checks: Vec<PushCheck>) -> Found {
+    std::thread::scope(|scope| {
+        let previous = scope.spawn(|| request.places.find(&request.previous));
+        scope.spawn(|| checks.into_iter().for_each(PushCheck::end));
+        let run_image = find_run_image(context, request);
+        (run_image, previous.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
+}
+
 /// The previous image. One that is damaged is none: it is about to be replaced.
-fn find_previous(context: &Context<'_>, request: &Request) -> Result<Option<Located>, Failure> {
+fn usable_previous(
+    context: &Context<'_>,
+    request: &Request,
+    found: Result<Option<Located>, PlaceError>,
+) -> Result<Option<Located>, Failure> {
     let name = request.previous.given();
-    match request.places.find(&request.previous) {
+    match found {
         Ok(Some(located)) => Ok(Some(located)),
         Ok(None) => {
             context.log.info(&format!("Image with name {name:?} not found"));

@@ -12,7 +12,7 @@ use baler_image::{
     DEFAULT_REGISTRY, Digest, Engine, ImageName, InvalidReference, Platform, Reference, ResolveError, ResolvedImage,
     Source, Target, Wanted, resolve,
 };
-use baler_registry::{Client, RegistrySink, RegistrySource};
+use baler_registry::{Client, PushCheck, RegistrySink, RegistrySource};
 use baler_store::{Layout, LayoutError};
 
 use super::failure::{Failure, code};
@@ -199,21 +199,21 @@ impl Places {
         Ok((ImageName::new(text, Target::Reference(reference)), source, sink))
     }
 
-    /// Makes sure that images can be written under `names`, before anything is built.
-    pub(super) fn check_writable(&self, names: &[ImageName]) -> Result<(), Failure> {
-        let mut checked = BTreeSet::new();
+    /// Makes sure that images can be written under `names`, before anything is built. The checks are to be ended.
+    pub(super) fn check_writable(&self, names: &[ImageName]) -> Result<Vec<PushCheck>, Failure> {
+        let (mut checked, mut checks) = (BTreeSet::new(), Vec::new());
         for name in names.iter().filter(|_| self.is_one_registry()) {
             let Some(reference) = name.reference() else { continue };
             if checked.insert(reference.full_repository())
                 && let Ok(OneSink::Registry(sink)) = self.sink(name)
             {
-                sink.check_push().map_err(|error| {
+                checks.push(sink.begin_check().map_err(|error| {
                     let text = format!("failed to ensure registry read/write access to {name}: {}", chain(&error));
                     Failure::new(code::ANALYZE, text)
-                })?;
+                })?);
             }
         }
-        Ok(())
+        Ok(checks)
     }
 
     /// The places of an image that gets several names. What `images` have need not be sent again.

@@ -100,7 +100,12 @@ pub fn rebase(inputs: &RebaseInputs<'_>, places: &RebasePlaces<'_>, log: &dyn Lo
                 .map_err(|source| RebaseError::Layer { digest: layer.digest.clone(), source })?;
         }
     }
-    let new = NewImage { config: plan.config, manifest: plan.manifest, platform: plan.platform };
+    let new = NewImage {
+        config: plan.config,
+        manifest: plan.manifest,
+        platform: plan.platform,
+        replaced_config: Some(inputs.app.manifest().value.config.digest.clone()),
+    };
     let image = store_image(places.sink, new, inputs.names, log).map_err(RebaseError::Store)?;
     let report: ImageReport = image_report(&image, inputs.names);
     Ok(Rebased { image, report: Report { build: None, image: report } })

@@ -68,6 +68,18 @@ impl Base {
         image(&layout, "test-run", &run, &[system, mark], &[system_id, mark_id]);
     }
 
+    /// Writes the run image `test-bash`, which has a bash, to an OCI layout; false if there is none to take.
+    pub fn write_with_bash(directory: &Path) -> bool {
+        let Ok(bash) = std::fs::read("/bin/bash-static") else { return false };
+        let layout = Layout::create_or_open(directory).unwrap();
+        let busybox = std::fs::read(busybox().unwrap()).unwrap();
+        let (system, system_id) = layer(&layout, |tar| system(tar, &busybox));
+        let (shell, shell_id) = layer(&layout, |tar| file(tar, "/bin/bash", 0o755, &bash));
+        let run = json!({"User": "1000:1000", "Env": [PATH]});
+        image(&layout, "test-bash", &run, &[system, shell], &[system_id, shell_id]);
+        true
+    }
+
     fn make(busybox: &Path) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // Ordinary users load from here.

@@ -2,11 +2,13 @@
 """Makes an OCI layout with one image: one layer of COUNT files with BYTES in all, compressed as other tools do it.
 
 usage: image.py DIRECTORY [COUNT [BYTES]]
+       image.py DIRECTORY LAYER    the same with a compressed layer that is there already
 """
 import gzip, hashlib, io, json, os, random, sys, tarfile
 
 directory = sys.argv[1]
-count = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
+ready = sys.argv[2] if len(sys.argv) > 2 and not sys.argv[2].isdigit() else None
+count = int(sys.argv[2]) if len(sys.argv) > 2 and not ready else 20_000
 size = (int(sys.argv[3]) if len(sys.argv) > 3 else 1 << 30) // count
 blobs = os.path.join(directory, "blobs/sha256")
 os.makedirs(blobs)
@@ -35,8 +37,20 @@ def put(data):
     return {"digest": "sha256:" + digest, "size": len(data)}
 
 
-temporary = os.path.join(directory, "layer")
-with open(temporary, "wb") as file:
+def copied(layer, file):
+    """Copies a layer; what it is packed as, and what is in it."""
+    packed, plain = Hashing(file), Hashing(io.BytesIO())
+    with open(layer, "rb") as source:
+        while data := source.read(1 << 20):
+            packed.write(data)
+    with gzip.open(layer) as source:
+        while data := source.read(1 << 20):
+            plain.hash.update(data)
+    return packed, plain
+
+
+def made(file):
+    """Makes a layer; what it is packed as, and what is in it."""
     packed = Hashing(file)
     with gzip.GzipFile("", "wb", 6, packed, 0) as zipped:
         plain = Hashing(zipped)
@@ -47,6 +61,12 @@ with open(temporary, "wb") as file:
                 entry = tarfile.TarInfo(f"data/{number % 200:03}/{number:05}")
                 entry.size, entry.mode = size, 0o644
                 tar.addfile(entry, io.BytesIO(content))
+    return packed, plain
+
+
+temporary = os.path.join(directory, "layer")
+with open(temporary, "wb") as file:
+    packed, plain = copied(ready, file) if ready else made(file)
 layer = {"digest": "sha256:" + packed.hash.hexdigest(), "size": packed.size}
 os.rename(temporary, os.path.join(blobs, packed.hash.hexdigest()))
 diff_id = "sha256:" + plain.hash.hexdigest()

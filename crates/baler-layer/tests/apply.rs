@@ -203,6 +203,37 @@ fn later_entries_replace_earlier_ones() {
 }
 
 #[test]
+fn any_number_of_threads_gives_the_same() {
+    let mut tar = TarWriter::new(Vec::new());
+    let executable = Attributes::new(0o4755, Owner::new(7, 8));
+    for number in 0..300_usize {
+        // Some are replaced, some linked to, before or after a thread has filled them; some are too large for threads.
+        let name = format!("d{}/f{}", number % 3, number % 101);
+        let content = vec![number.to_le_bytes()[0]; if number % 50 == 7 { 600_000 } else { number * 40 }];
+        tar.file_of_bytes(Path::new(&name), if number % 2 == 0 { &PLAIN } else { &executable }, &content).unwrap();
+        tar.hard_link(Path::new(&format!("links/{number}")), Path::new(&name), &PLAIN).unwrap();
+    }
+    let bytes = tar.finish().unwrap();
+    let with = |threads| {
+        let threads = NonZeroUsize::new(threads).unwrap();
+        let (fixture, result) = try_apply(&bytes, &ApplyOptions { threads, ..ApplyOptions::new(Owners::Record) });
+        let mode = |line: &String| {
+            let metadata = fixture.at(line.split(" = ").next().unwrap()).metadata().unwrap();
+            (metadata.mode(), metadata.nlink(), metadata.mtime())
+        };
+        let lines = listing(&fixture);
+        // Directories without an entry of their own are as old as they are.
+        let modes: Vec<_> = lines.iter().filter(|line| line.contains(" = ")).map(mode).collect();
+        (lines, modes, result.unwrap())
+    };
+    let one = with(1);
+    assert_eq!(one.2.entries, 600);
+    for threads in [2, 5] {
+        assert!(with(threads) == one, "{threads} threads");
+    }
+}
+
+#[test]
 fn links_on_the_way_stay_inside() {
     let cases: [(&[&str], &[&str]); 8] = [
         (&["usr/lib/", "lib -> usr/lib", "lib/x = 1"], &["lib -> usr/lib", "usr/", "usr/lib/", "usr/lib/x = 1"]),

@@ -237,6 +237,17 @@ fn what_is_no_sound_archive_is_refused() {
 }
 
 #[test]
+fn an_archive_with_sparse_files_is_refused() {
+    let (directory, store) = store();
+    let pack = "mkdir a; truncate -s 1000000 a/hole; tar --create --sparse --file archive.tar --directory a hole";
+    let packed = std::process::Command::new("sh").args(["-c", pack]).current_dir(directory.path()).status().unwrap();
+    assert!(packed.success());
+    let refused = Archive::open(&directory.path().join("archive.tar"), None, &store);
+    let Err(error) = refused else { panic!("it was opened") };
+    assert!(error.to_string().ends_with("archive.tar has hole as a sparse file: pack it without"), "{error}");
+}
+
+#[test]
 fn a_sink_that_fails_leaves_what_was_there() {
     let (directory, store) = store();
     let descriptor = put_image(&store, &name("app"), &["one"]);

@@ -12,12 +12,12 @@ mod place;
 mod remove;
 pub(crate) mod stream;
 mod unpack;
+mod writers;
 pub(crate) mod zstd;
 
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::mpsc::{channel, sync_channel};
 
 use baler_image::Digest;
 
@@ -27,6 +27,7 @@ pub use stream::{Compression, plain};
 use crate::ownership::OwnershipIndex;
 use crate::tar::{Owner, TarReader};
 use unpack::Unpacker;
+use writers::Writers;
 
 /// What happens to the owners in the headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,23 +86,23 @@ pub struct Applied {
 ///
 /// After an error the directory holds a part of the layer and is to be removed.
 pub fn apply(reader: impl Read + Send, target: &Path, options: &ApplyOptions) -> Result<Applied, ApplyError> {
-    let (to_unpack, filled) = sync_channel(stream::CHUNKS);
-    let (to_fill, emptied) = channel();
     let mut unpacker = Unpacker::new(target, options.owners)?;
     std::thread::scope(|scope| {
         let tar = stream::decompressed(scope, options.threads.get(), reader)?;
-        let pump = std::thread::Builder::new()
-            .name("layer".to_owned())
-            .spawn_scoped(scope, move || stream::pump(tar, &to_unpack, &emptied))
-            .map_err(|source| ApplyError::Thread { source })?;
-        let chunks = stream::Chunks::new(filled, to_fill);
-        // Dropped at its end or at an error, which ends the other thread.
-        let (entries, bytes) = unpack_all(&mut unpacker, chunks, options)?;
-        let diff_id = pump.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let (chunks, hash) = stream::read(scope, tar)?;
+        let mut writers = Writers::start(scope, options.threads.get(), options.owners)?;
+        // Its chunks are dropped at its end or at an error, which ends the threads that make them.
+        let read = unpack_all(&mut unpacker, &mut writers, chunks, options);
+        // What is wrong with a file comes before what is wrong after it.
+        let skipped_attributes = writers.finish()?;
+        let (entries, bytes) = read?;
+        unpacker.finish()?;
+        let diff_id = hash.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         if let Some(expected) = options.expected_diff_id.clone().filter(|expected| *expected != diff_id) {
             return Err(ApplyError::OtherDiffId { expected, found: diff_id });
         }
-        let Unpacker { index, skipped_devices, skipped_attributes, .. } = unpacker;
+        let skipped_attributes = skipped_attributes + unpacker.skipped_attributes;
+        let Unpacker { index, skipped_devices, .. } = unpacker;
         Ok(Applied { diff_id, entries, bytes, skipped_devices, skipped_attributes, writable: index })
     })
 }
@@ -109,20 +110,24 @@ pub fn apply(reader: impl Read + Send, target: &Path, options: &ApplyOptions) ->
 /// Number of entries and bytes.
 fn unpack_all(
     unpacker: &mut Unpacker,
+    writers: &mut Writers<'_>,
     chunks: stream::Chunks,
     options: &ApplyOptions,
 ) -> Result<(u64, u64), ApplyError> {
     let mut tar = TarReader::new(chunks, options.maximum_bytes);
     let mut entries = 0;
-    while let Some(entry) = tar.next_entry()? {
+    while !writers.have_failed()
+        && let Some(entry) = tar.next_entry()?
+    {
         entries += 1;
         if entries > options.maximum_entries {
             return Err(ApplyError::TooManyEntries { maximum: options.maximum_entries });
         }
-        unpacker.entry(entry, &mut tar)?;
+        unpacker.entry(entry, &mut tar, writers)?;
+    }
+    if writers.have_failed() {
+        return Ok((entries, tar.offset()));
     }
     // The digest is about everything, also what stands after the end mark.
-    let bytes = tar.finish()?;
-    unpacker.finish()?;
-    Ok((entries, bytes))
+    Ok((entries, tar.finish()?))
 }

@@ -1,8 +1,8 @@
-//! The bytes of a layer: decompressed and hashed on a thread of their own, so that files are written meanwhile.
+//! The bytes of a layer: decompressed on one thread and hashed on another, so that files are written meanwhile.
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::sync::mpsc::{Receiver, Sender, SyncSender};
-use std::thread::Scope;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::{Scope, ScopedJoinHandle};
 
 use baler_image::Digest;
 use flate2::bufread::MultiGzDecoder;
@@ -13,8 +13,8 @@ use super::{ApplyError, members};
 use crate::sink::member::HEADER_SIZE;
 
 const CHUNK_SIZE: usize = 256 * 1024;
-/// How many chunks wait between the threads.
-pub(super) const CHUNKS: usize = 4;
+/// How many chunks wait between two threads.
+const CHUNKS: usize = 4;
 
 pub(crate) const GZIP: &[u8] = &[0x1f, 0x8b];
 pub(crate) const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
@@ -93,44 +93,62 @@ pub(crate) fn fill(reader: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize
     Ok(length)
 }
 
-/// Reads everything, hashes it and passes it on; ends early when no one takes it.
-pub(super) fn pump(
-    mut tar: impl Read,
-    filled: &SyncSender<io::Result<Vec<u8>>>,
-    emptied: &Receiver<Vec<u8>>,
-) -> Digest {
-    let mut hash = Sha256::new();
+/// Starts the threads that read `tar` and hash it. They end at its end, or when the chunks are dropped.
+pub(super) fn read<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    tar: impl Read + Send + 'scope,
+) -> Result<(Chunks, ScopedJoinHandle<'scope, Digest>), ApplyError> {
+    let (to_fill, emptied) = channel();
+    let (to_hash, filled) = sync_channel(CHUNKS);
+    let (hashed, chunks) = sync_channel(CHUNKS);
+    let builder = |name: &str| std::thread::Builder::new().name(name.to_owned());
+    let started = builder("layer").spawn_scoped(scope, move || fill_chunks(tar, &to_hash, &emptied));
+    started.map_err(|source| ApplyError::Thread { source })?;
+    let hash = builder("hash").spawn_scoped(scope, move || hash_chunks(&filled, &hashed));
+    let hash = hash.map_err(|source| ApplyError::Thread { source })?;
+    Ok((Chunks { filled: chunks, emptied: to_fill, chunk: Vec::new(), position: 0, is_at_end: false }, hash))
+}
+
+/// An empty one is the end.
+type Chunk = io::Result<Vec<u8>>;
+
+/// Reads everything; ends early when no one takes it.
+fn fill_chunks(mut tar: impl Read, filled: &SyncSender<Chunk>, emptied: &Receiver<Vec<u8>>) {
     loop {
         let mut chunk = emptied.try_recv().unwrap_or_default();
         chunk.resize(CHUNK_SIZE, 0);
-        let result = fill(&mut tar, &mut chunk);
-        let (is_last, message) = match result {
-            Ok(length) => {
-                chunk.truncate(length);
-                hash.update(&chunk);
-                (length == 0, Ok(chunk))
-            }
-            Err(error) => (true, Err(error)),
-        };
-        if filled.send(message).is_err() || is_last {
-            return Digest::from_sha256(hash.finalize().into());
+        let result = fill(&mut tar, &mut chunk).map(|length| {
+            chunk.truncate(length);
+            chunk
+        });
+        let is_last = result.as_ref().map_or(true, Vec::is_empty);
+        if filled.send(result).is_err() || is_last {
+            return;
         }
     }
 }
 
-/// The other end of [`pump`].
+/// Hashes everything and passes it on; ends early when no one takes it.
+fn hash_chunks(chunks: &Receiver<Chunk>, hashed: &SyncSender<Chunk>) -> Digest {
+    let mut hash = Sha256::new();
+    for chunk in chunks {
+        if let Ok(bytes) = &chunk {
+            hash.update(bytes);
+        }
+        if hashed.send(chunk).is_err() {
+            break;
+        }
+    }
+    Digest::from_sha256(hash.finalize().into())
+}
+
+/// The chunks as one stream.
 pub(super) struct Chunks {
-    filled: Receiver<io::Result<Vec<u8>>>,
+    filled: Receiver<Chunk>,
     emptied: Sender<Vec<u8>>,
     chunk: Vec<u8>,
     position: usize,
     is_at_end: bool,
-}
-
-impl Chunks {
-    pub(super) fn new(filled: Receiver<io::Result<Vec<u8>>>, emptied: Sender<Vec<u8>>) -> Self {
-        Self { filled, emptied, chunk: Vec::new(), position: 0, is_at_end: false }
-    }
 }
 
 impl BufRead for Chunks {

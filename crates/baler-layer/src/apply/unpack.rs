@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,10 @@ use rustix::io::Errno;
 
 use super::place::{Kind, Target, failed, kind_at, split};
 use super::remove::remove_at;
+use super::writers::{self, Job, Writers};
 use super::{ApplyError, Owners, attributes};
 use crate::ownership::{Node, OwnershipIndex, Permissions};
-use crate::tar::{Entry, EntryKind, TarReader};
+use crate::tar::{Entry, EntryKind, ReadError, TarReader};
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
@@ -55,7 +56,12 @@ impl Unpacker {
     }
 
     /// Makes one entry; its content is read from `tar`.
-    pub(super) fn entry<R: BufRead>(&mut self, entry: Entry, tar: &mut TarReader<R>) -> Result<(), ApplyError> {
+    pub(super) fn entry<R: BufRead>(
+        &mut self,
+        entry: Entry,
+        tar: &mut TarReader<R>,
+        writers: &mut Writers<'_>,
+    ) -> Result<(), ApplyError> {
         let (parent, name) = split(&entry.path)?;
         let Some(name) = name else { return self.root(entry) };
         if name.as_bytes().starts_with(WHITEOUT) && !matches!(self.owners, Owners::Restore(_)) {
@@ -63,7 +69,7 @@ impl Unpacker {
         }
         match entry.kind {
             EntryKind::Directory => self.directory(parent, name, entry),
-            EntryKind::File => self.file(parent, name, &entry, tar),
+            EntryKind::File => self.file(parent, name, entry, tar, writers),
             EntryKind::Symlink => self.symlink(parent, name, &entry),
             EntryKind::HardLink => self.hard_link(parent, name, &entry),
             EntryKind::Fifo => self.fifo(parent, name, &entry),
@@ -161,34 +167,39 @@ impl Unpacker {
         &mut self,
         parent: PathBuf,
         name: OsString,
-        entry: &Entry,
+        entry: Entry,
         tar: &mut TarReader<R>,
+        writers: &mut Writers<'_>,
     ) -> Result<(), ApplyError> {
         let place = self.place(parent, name)?;
-        self.clear(&place)?;
-        let fail = |error| failed("write file", &place.path, error);
-        let directory = self.target.directory(&place.parent)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&directory.file, &*place.name, flags, Mode::RUSR | Mode::WUSR).map_err(fail)?;
-        let mut file = File::from(file);
-        loop {
-            let bytes = tar.content()?;
-            let count = bytes.len();
-            if count == 0 {
-                break;
-            }
-            file.write_all(bytes).map_err(|source| ApplyError::Entry {
-                operation: "write file",
-                path: place.path.clone(),
-                source,
-            })?;
-            tar.consume(count);
+        let mut file = self.create(&place)?;
+        self.note_file(&place.path, &entry);
+        let mut content = writers.buffer();
+        if tar.is_sparse() || entry.size > writers::MAXIMUM_SIZE {
+            write_content(&mut file, tar, entry.size, &place.path)?;
+        } else {
+            read_content(tar, &mut content)?;
         }
-        let file = file.as_fd();
-        self.skipped_attributes += attributes::set_extended(file, entry, self.owners).map_err(fail)?;
-        attributes::set(file, entry, self.owners).map_err(fail)?;
-        self.note_file(&place.path, entry);
+        writers.write(Job { file, path: place.path, entry, content });
         Ok(())
+    }
+
+    /// Makes a file, in place of what may have been there.
+    fn create(&mut self, place: &Place) -> Result<File, ApplyError> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let create = |unpacker: &mut Self| {
+            let directory = unpacker.target.directory(&place.parent)?;
+            Ok::<_, ApplyError>(openat(&directory.file, &*place.name, flags, mode))
+        };
+        let created = match create(self)? {
+            Err(Errno::EXIST) => {
+                self.clear(place)?;
+                create(self)?
+            }
+            created => created,
+        };
+        created.map(File::from).map_err(|error| failed("write file", &place.path, error))
     }
 
     fn symlink(&mut self, parent: PathBuf, name: OsString, entry: &Entry) -> Result<(), ApplyError> {
@@ -288,6 +299,44 @@ impl Unpacker {
             self.index.insert(path, Node::File(permissions));
         }
     }
+}
+
+fn read_content<R: BufRead>(tar: &mut TarReader<R>, content: &mut Vec<u8>) -> Result<(), ReadError> {
+    loop {
+        let bytes = tar.content()?;
+        let count = bytes.len();
+        if count == 0 {
+            return Ok(());
+        }
+        content.extend_from_slice(bytes);
+        tar.consume(count);
+    }
+}
+
+/// Writes a file of `size` bytes while it is read; where the archive has a hole, so has the file.
+fn write_content<R: BufRead>(
+    file: &mut File,
+    tar: &mut TarReader<R>,
+    size: u64,
+    path: &Path,
+) -> Result<(), ApplyError> {
+    let fail = |source| ApplyError::Entry { operation: "write file", path: path.to_owned(), source };
+    loop {
+        let hole = tar.skip_hole();
+        if hole > 0 {
+            let hole = i64::try_from(hole).map_err(|_| fail(Errno::FBIG.into()))?;
+            file.seek(SeekFrom::Current(hole)).map_err(fail)?;
+            continue;
+        }
+        let bytes = tar.content()?;
+        let count = bytes.len();
+        if count == 0 {
+            break;
+        }
+        file.write_all(bytes).map_err(fail)?;
+        tar.consume(count);
+    }
+    if tar.is_sparse() { file.set_len(size).map_err(fail) } else { Ok(()) }
 }
 
 fn permissions(entry: &Entry) -> Permissions {

@@ -9,6 +9,7 @@ mod header;
 mod pax;
 mod raw;
 mod reader;
+mod sparse;
 mod writer;
 
 pub use error::TarError;

@@ -4,6 +4,7 @@ use super::header::{
     BLOCK_SIZE, CHECKSUM, Field, GID, LINK_NAME, MAGIC, MODE, MTIME, NAME, PREFIX, SIZE, TYPE_FLAG, UID, block_sum,
 };
 use super::reader::{Entry, EntryKind, Time};
+use super::sparse::Sparse;
 
 /// What one header block says.
 #[derive(Debug)]
@@ -16,14 +17,16 @@ pub(super) struct RawHeader {
     uid: u64,
     gid: u64,
     mtime: i64,
+    /// For a sparse file in the old form; with whether a block of its map follows.
+    pub(super) sparse: Option<(Sparse, bool)>,
 }
 
 impl RawHeader {
     /// The entry without its PAX records.
     pub(super) fn into_entry(self) -> Entry {
         let kind = match self.type_flag {
-            // Contiguous files are files; V7 has NUL.
-            b'0' | b'7' | 0 => EntryKind::File,
+            // Contiguous files are files, and so are sparse ones; V7 has NUL.
+            b'0' | b'7' | b'S' | 0 => EntryKind::File,
             b'1' => EntryKind::HardLink,
             b'2' => EntryKind::Symlink,
             b'3' => EntryKind::CharacterDevice,
@@ -56,6 +59,7 @@ pub(super) fn parse(block: &[u8; BLOCK_SIZE]) -> Result<RawHeader, &'static str>
         uid: number(block, UID).ok_or("unsound uid")?,
         gid: number(block, GID).ok_or("unsound gid")?,
         mtime: signed_number(block, MTIME).ok_or("unsound mtime")?,
+        sparse: if block[TYPE_FLAG] == b'S' { Some(Sparse::old(block)?) } else { None },
     })
 }
 
@@ -82,7 +86,7 @@ fn text(block: &[u8; BLOCK_SIZE], field: Field) -> &[u8] {
 }
 
 /// Octal digits with spaces or NULs around, or GNU's binary form. An empty field is 0.
-fn number(block: &[u8; BLOCK_SIZE], field: Field) -> Option<u64> {
+pub(super) fn number(block: &[u8; BLOCK_SIZE], field: Field) -> Option<u64> {
     signed_number(block, field).and_then(|number| u64::try_from(number).ok())
 }
 

@@ -1,17 +1,21 @@
-//! Reads tar entries: V7, USTAR, PAX, GNU with long names. What a stream says is taken as Go's `archive/tar` takes it,
+//! Reads tar entries: V7, USTAR, PAX, GNU with long names, sparse files. What a stream says is taken as Go's `archive/tar` takes it,
 //! since that is what other engines see: the size of a PAX record counts, records apply to the next entry only, and an
 //! entry of a kind without content has none, whatever its size says.
 //!
-//! Refused: wrong checksums, records and long names above 1 MiB, sparse files, what stands after a single zero block.
+//! Refused: wrong checksums, records and long names above 1 MiB, sparse files with an unsound map, what stands after a
+//! single zero block.
 
 use std::io::{self, BufRead, Seek};
 
 use super::header::BLOCK_SIZE;
 use super::pax;
 use super::raw::{self, RawHeader};
+use super::sparse::{self, Layout, MapInData, Next, Sparse};
 
 /// The longest PAX records or long name.
 const MAXIMUM_RECORDS: u64 = 1 << 20;
+/// What holes are read as.
+const ZEROS: &[u8] = &[0; 32 * 1024];
 
 /// The kind of an entry that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +50,7 @@ pub struct Entry {
     pub mode: u32,
     pub uid: u64,
     pub gid: u64,
-    /// Size of the content.
+    /// Size of the content, with the holes of a sparse file.
     pub size: u64,
     pub mtime: Time,
     /// Extended attributes (`SCHILY.xattr.*`) in the order of the records.
@@ -74,21 +78,26 @@ pub struct TarReader<R> {
     input: R,
     offset: u64,
     maximum: u64,
-    /// What is left of the current entry: content, then padding.
+    /// What is left of the current entry in the stream: content, then padding.
     content: u64,
     padding: u64,
+    /// For a sparse file.
+    layout: Option<Layout>,
+    /// Bytes of holes so far: they count as those of the stream do.
+    holes: u64,
 }
 
 impl<R: BufRead> TarReader<R> {
     /// Reads the tar in `input`, which may have up to `maximum` bytes.
     pub fn new(input: R, maximum: u64) -> Self {
-        Self { input, offset: 0, maximum, content: 0, padding: 0 }
+        Self { input, offset: 0, maximum, content: 0, padding: 0, layout: None, holes: 0 }
     }
 
     /// The next entry. What is left of the content of the one before is passed over.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, ReadError> {
         let mut pending = Pending::default();
         loop {
+            self.layout = None;
             self.skip(self.content.saturating_add(self.padding))?;
             let Some(header) = self.header()? else {
                 return if pending.is_empty() { Ok(None) } else { Err(self.malformed("nothing after records")) };
@@ -98,18 +107,22 @@ impl<R: BufRead> TarReader<R> {
                 b'g' => self.begin_content(header.size)?,
                 b'L' => pending.path = Some(self.long_name(header.size)?),
                 b'K' => pending.link = Some(self.long_name(header.size)?),
-                b'S' => return Err(self.malformed("sparse file")),
-                _ => return self.entry(header, &pending).map(Some),
+                _ => return self.entry(header, &mut pending).map(Some),
             }
         }
     }
 
-    /// Some of the content of the current entry; empty at its end. [`TarReader::consume`] says how much was used.
+    /// Some of the content of the current entry, holes as zeros; empty at its end. [`TarReader::consume`] says how much was
+    /// used.
     pub fn content(&mut self) -> Result<&[u8], ReadError> {
-        if self.content == 0 {
-            return Ok(&[]);
-        }
-        let (offset, content) = (self.offset, self.content);
+        let content = match self.layout.as_mut().map_or(Next::Data(self.content), Layout::next) {
+            Next::Hole(length) => {
+                return Ok(&ZEROS[..usize::try_from(length).map_or(ZEROS.len(), |length| length.min(ZEROS.len()))]);
+            }
+            Next::End | Next::Data(0) => return Ok(&[]),
+            Next::Data(length) => length,
+        };
+        let offset = self.offset;
         let bytes = self.fill()?;
         if bytes.is_empty() {
             return Err(ReadError::Malformed { reason: "end within a file", offset });
@@ -120,9 +133,30 @@ impl<R: BufRead> TarReader<R> {
 
     /// Marks `count` bytes of the content as used.
     pub fn consume(&mut self, count: usize) {
+        let length = count as u64;
+        if let Some(layout) = &mut self.layout {
+            let is_hole = matches!(layout.next(), Next::Hole(_));
+            layout.pass(length);
+            if is_hole {
+                return;
+            }
+        }
         self.input.consume(count);
-        self.offset += count as u64;
-        self.content = self.content.saturating_sub(count as u64);
+        self.offset += length;
+        self.content = self.content.saturating_sub(length);
+    }
+
+    /// Passes over a hole, if the content of the current entry has one here, and says how long it is.
+    pub fn skip_hole(&mut self) -> u64 {
+        let Some(layout) = &mut self.layout else { return 0 };
+        let Next::Hole(length) = layout.next() else { return 0 };
+        layout.pass(length);
+        length
+    }
+
+    /// Whether the current entry is a sparse file, whose content does not stand in the stream as it is.
+    pub fn is_sparse(&self) -> bool {
+        self.layout.is_some()
     }
 
     /// Reads on to the end of the stream, past the end mark, and says how long the stream was.
@@ -142,13 +176,20 @@ impl<R: BufRead> TarReader<R> {
         self.offset
     }
 
-    fn entry(&mut self, header: RawHeader, pending: &Pending) -> Result<Entry, ReadError> {
+    fn entry(&mut self, mut header: RawHeader, pending: &mut Pending) -> Result<Entry, ReadError> {
+        let old = header.sparse.take();
         let mut entry = header.into_entry();
         pending.apply(&mut entry).map_err(|reason| self.malformed(reason))?;
+        let sparse = match old {
+            Some((sparse, goes_on)) => Some(self.continuation(sparse, goes_on)?),
+            None => pending.sparse.take(),
+        };
         match entry.kind {
             EntryKind::File | EntryKind::Other(_) => {
                 self.begin_content(entry.size)?;
-                if entry.kind == EntryKind::File && entry.path.ends_with(b"/") {
+                if let Some(sparse) = sparse.filter(|_| entry.kind == EntryKind::File) {
+                    self.begin_sparse(&mut entry, sparse)?;
+                } else if entry.kind == EntryKind::File && entry.path.ends_with(b"/") {
                     // The way of V7, which has no kind for directories.
                     entry.kind = EntryKind::Directory;
                 }
@@ -161,6 +202,42 @@ impl<R: BufRead> TarReader<R> {
             | EntryKind::Fifo => entry.size = 0,
         }
         Ok(entry)
+    }
+
+    /// Reads the blocks after an old header of a sparse file.
+    fn continuation(&mut self, mut sparse: Sparse, mut goes_on: bool) -> Result<Sparse, ReadError> {
+        while goes_on {
+            let block = self.block()?.ok_or_else(|| self.malformed("end within the map of a sparse file"))?;
+            goes_on = sparse.continue_old(&block).map_err(|reason| self.malformed(reason))?;
+        }
+        Ok(sparse)
+    }
+
+    /// Reads what stands before the data of a sparse file; its content begins after that.
+    fn begin_sparse(&mut self, entry: &mut Entry, mut sparse: Sparse) -> Result<(), ReadError> {
+        if sparse.has_map_in_data().map_err(|reason| self.malformed(reason))? {
+            let mut map = MapInData::default();
+            loop {
+                let block = if self.content < BLOCK_SIZE as u64 { None } else { self.block()? };
+                let block = block.ok_or_else(|| self.malformed("end within the map of a sparse file"))?;
+                self.content -= BLOCK_SIZE as u64;
+                if !map.block(&block).map_err(|reason| self.malformed(reason))? {
+                    break;
+                }
+            }
+            map.finish(&mut sparse);
+        }
+        if let Some(name) = sparse.name.take() {
+            entry.path = name;
+        }
+        let layout = sparse.layout(self.content).map_err(|reason| self.malformed(reason))?;
+        entry.size = layout.size;
+        self.holes = self.holes.saturating_add(layout.size - self.content);
+        if self.offset.saturating_add(self.holes) > self.maximum {
+            return Err(ReadError::TooLong { maximum: self.maximum });
+        }
+        self.layout = Some(layout);
+        Ok(())
     }
 
     fn begin_content(&mut self, size: u64) -> Result<(), ReadError> {
@@ -254,7 +331,7 @@ impl<R: BufRead> TarReader<R> {
             }
         }
         let bytes = self.input.fill_buf().map_err(|source| ReadError::Read { source })?;
-        if self.offset + bytes.len() as u64 > self.maximum {
+        if self.offset.saturating_add(self.holes).saturating_add(bytes.len() as u64) > self.maximum {
             return Err(ReadError::TooLong { maximum: self.maximum });
         }
         Ok(bytes)
@@ -274,6 +351,7 @@ impl<R: BufRead + Seek> TarReader<R> {
         self.input.seek_relative(step).map_err(|source| ReadError::Read { source })?;
         self.offset += count;
         (self.content, self.padding) = (0, 0);
+        self.layout = None;
         Ok(())
     }
 }
@@ -284,6 +362,8 @@ struct Pending {
     records: Vec<u8>,
     path: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
+    /// What the records say of a sparse file.
+    sparse: Option<Sparse>,
 }
 
 impl Pending {
@@ -292,7 +372,7 @@ impl Pending {
     }
 
     /// PAX records come after GNU long names, as the newer format.
-    fn apply(&self, entry: &mut Entry) -> Result<(), &'static str> {
+    fn apply(&mut self, entry: &mut Entry) -> Result<(), &'static str> {
         if let Some(path) = &self.path {
             entry.path.clone_from(path);
         }
@@ -301,7 +381,10 @@ impl Pending {
         }
         for record in pax::records(&self.records) {
             let (key, value) = record.map_err(|pax::BadRecord| "unsound PAX record")?;
-            apply_record(entry, key, value)?;
+            match key.strip_prefix(sparse::PREFIX) {
+                Some(key) => self.sparse.get_or_insert_default().record(key, value)?,
+                None => apply_record(entry, key, value)?,
+            }
         }
         Ok(())
     }
@@ -317,7 +400,6 @@ fn apply_record(entry: &mut Entry, key: &[u8], value: &[u8]) -> Result<(), &'sta
         b"uid" if !value.is_empty() => entry.uid = raw::decimal(value).ok_or("unsound uid in a PAX record")?,
         b"gid" if !value.is_empty() => entry.gid = raw::decimal(value).ok_or("unsound gid in a PAX record")?,
         b"mtime" if !value.is_empty() => entry.mtime = raw::time(value).ok_or("unsound mtime in a PAX record")?,
-        _ if key.starts_with(b"GNU.sparse.") => return Err("sparse file"),
         _ => {
             if let Some(name) = key.strip_prefix(ATTRIBUTE) {
                 entry.attributes.push((name.to_vec(), value.to_vec()));

@@ -36,6 +36,10 @@ impl Files {
         let mut reader = TarReader::new(BufReader::new(input), u64::MAX >> 1);
         let mut files = Self { file: Arc::new(file), found: BTreeMap::new(), links: BTreeMap::new() };
         while let Some(entry) = reader.next_entry().map_err(not_a_tar)? {
+            if reader.is_sparse() {
+                // Its bytes cannot be read in place.
+                return Err(ArchiveError::Sparse { path, name: String::from_utf8_lossy(&entry.path).into_owned() });
+            }
             let extent = Extent { offset: reader.offset(), size: entry.size };
             if extent.offset.checked_add(extent.size).is_none_or(|end| end > length) {
                 return Err(ArchiveError::Truncated { path });

@@ -57,6 +57,9 @@ struct Contents {
 pub enum ArchiveError {
     #[error("there is no archive {}", path.display())]
     Absent { path: PathBuf },
+    /// What is read in place has to lie there in one piece.
+    #[error("archive {} has {name} as a sparse file: pack it without", path.display())]
+    Sparse { path: PathBuf, name: String },
     #[error("could not read archive {}", path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error("{} is not an archive", path.display())]
@@ -154,6 +157,7 @@ impl ArchiveError {
         let mut error = self;
         match &mut error {
             Self::Absent { path }
+            | Self::Sparse { path, .. }
             | Self::Open { path, .. }
             | Self::NotATar { path, .. }
             | Self::Truncated { path }

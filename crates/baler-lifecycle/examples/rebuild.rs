@@ -158,6 +158,7 @@ impl Bench {
             created: DEFAULT_CREATED,
             names: &names,
             threads: self.threads,
+            app_before: baler_lifecycle::export::AppBefore::NotKept,
         };
         let started = Instant::now();
         let places = ExportPlaces {

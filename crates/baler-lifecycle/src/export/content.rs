@@ -26,7 +26,7 @@ pub(crate) fn frame(directory: &DirectoryLayer) -> String {
 pub(crate) fn write_tar(content: &Content<'_>, output: &mut dyn Write) -> Result<(), TarError> {
     let directory = Attributes::new(0o755, Owner::ROOT);
     match content {
-        Content::Absent => Ok(()),
+        Content::Absent | Content::Known(_) => Ok(()),
         Content::Directory(layer) => layer.write(output),
         Content::Slice(slice, _) => slice.write(output),
         Content::Launcher(bytes) => {

@@ -6,6 +6,7 @@
 //! | `pack`, `content`, `pending` | pieces become blobs, each read at most once, several at a time |
 //! | `plan`, `config`, `labels`, `run_image` | what the image will be: pure |
 //! | `announce` | what is told of the layers meanwhile |
+//! | `app_layers` | an application that nobody has touched |
 //! | `apply` | the plan carried out |
 //! | `cache` | what the next build gets |
 //!
@@ -13,6 +14,7 @@
 //! that does not exist.
 
 mod announce;
+mod app_layers;
 pub(crate) mod apply;
 mod cache;
 mod config;
@@ -40,6 +42,7 @@ use baler_cnb::report::Report;
 use baler_cnb::run::{RunFile, StackFile};
 use baler_image::{Digest, ImageName, ResolvedImage, Sink, Source};
 
+pub use app_layers::{AppBefore, AppLayers, AppLayersError};
 pub(crate) use apply::is_foreign;
 pub use error::{ExportError, LayerError};
 pub use run::export;
@@ -79,6 +82,8 @@ pub struct ExportInputs<'a> {
     pub names: &'a [ImageName],
     /// Threads for reading, hashing and compressing.
     pub threads: NonZeroUsize,
+    /// What is known of the application's directory.
+    pub app_before: AppBefore,
 }
 
 /// The creation time of images whose user chose none: 1980-01-01T00:00:01Z.
@@ -145,6 +150,8 @@ pub struct Exported {
     pub layers: Vec<LayerReport>,
     /// The cached layers.
     pub cached: Vec<LayerReport>,
+    /// What to remember of the application, where its directory is kept and has changed.
+    pub app: Option<AppLayers>,
 }
 
 /// What became of one layer.

@@ -15,7 +15,7 @@ use super::cache::remembered;
 use super::content::{frame, is_large, write_tar};
 use super::error::LayerError;
 use super::pending::Pending;
-use super::piece::{Piece, Role};
+use super::piece::{Content, Piece, Role};
 use super::plan::{remembers, reusable};
 use crate::analyze::Analysis;
 use crate::cache::{Cache, CachedBlob};
@@ -97,9 +97,21 @@ impl Packer<'_> {
         results
     }
 
-    /// The piece as the cache knows it, if the build left it as restore gave it.
+    /// The piece as the previous image has it, or as the cache knows it if the build left it as restore gave it.
     fn unchanged(&self, piece: &Piece<'_>) -> Option<Packed> {
         let started = Instant::now();
+        if let Content::Known(layer) = &piece.content {
+            return Some(Packed {
+                diff_id: layer.diff_id.clone(),
+                digest: layer.descriptor.digest.clone(),
+                size: layer.descriptor.size,
+                frame: String::new(),
+                manifest: None,
+                pending: None,
+                was_read: false,
+                duration: started.elapsed(),
+            });
+        }
         let (Role::Buildpack(id), Some(directory), Some(cache)) = (&piece.role, piece.content.directory(), self.cache)
         else {
             return None;

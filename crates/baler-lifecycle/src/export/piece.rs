@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use baler_cnb::layer::LayerFile;
+use baler_image::Layer;
 use baler_layer::directory::DirectoryLayer;
 use baler_layer::slices::SliceLayer;
 
@@ -43,6 +44,8 @@ pub(crate) struct Piece<'a> {
 pub(crate) enum Content<'a> {
     /// Nowhere: the previous image has them.
     Absent,
+    /// The previous image has them, as this layer.
+    Known(Layer),
     Directory(DirectoryLayer),
     /// A slice of the application, and where that is.
     Slice(SliceLayer, PathBuf),
@@ -61,7 +64,7 @@ impl Content<'_> {
     pub(crate) fn directory(&self) -> Option<&DirectoryLayer> {
         match self {
             Self::Directory(directory) => Some(directory),
-            Self::Absent | Self::Slice(..) | Self::Launcher(_) | Self::ProcessTypes(_) => None,
+            Self::Absent | Self::Known(_) | Self::Slice(..) | Self::Launcher(_) | Self::ProcessTypes(_) => None,
         }
     }
 
@@ -70,7 +73,7 @@ impl Content<'_> {
         match self {
             Self::Directory(directory) => vec![directory.root.clone()],
             Self::Slice(slice, root) => slice.entries().iter().map(|entry| root.join(entry)).collect(),
-            Self::Absent | Self::Launcher(_) | Self::ProcessTypes(_) => Vec::new(),
+            Self::Absent | Self::Known(_) | Self::Launcher(_) | Self::ProcessTypes(_) => Vec::new(),
         }
     }
 }

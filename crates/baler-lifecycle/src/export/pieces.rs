@@ -6,8 +6,9 @@ use std::path::Path;
 use baler_cnb::features::PlatformFeatures;
 use baler_cnb::layer::LayerFile;
 use baler_layer::directory::{Ancestor, DirectoryLayer};
-use baler_layer::slices::{Slice, plan_slices};
+use baler_layer::slices::plan_slices;
 
+use super::app_layers::{App, slices};
 use super::gather::Gathered;
 use super::piece::{Content, Piece, Role};
 use super::{ExportError, ExportInputs};
@@ -18,7 +19,7 @@ use crate::mounted::{MountedDirectory, Owner};
 /// All pieces: those of the image first, in its order, then those that only the cache gets.
 pub(crate) fn pieces<'a>(
     inputs: &ExportInputs<'a>,
-    gathered: &Gathered<'_>,
+    (gathered, app): (&Gathered<'_>, &App),
     features: PlatformFeatures,
     has_cache: bool,
 ) -> Result<Vec<Piece<'a>>, ExportError> {
@@ -34,7 +35,7 @@ pub(crate) fn pieces<'a>(
         let content = below_layers(inputs, "sbom/launch")?;
         pieces.push(own(Role::LaunchSbom, "launch.sbom", "Software Bill-of-Materials", content));
     }
-    pieces.extend(app_layers(inputs, gathered)?);
+    pieces.extend(app_layers(inputs, gathered, app)?);
     let launcher = Content::Launcher(inputs.launcher.bytes);
     pieces.push(own(Role::Launcher, "launcher", "Buildpacks Application Launcher", launcher));
     let config = below_layers(inputs, "config")?;
@@ -87,22 +88,29 @@ fn buildpack_layer<'a>(
     }))
 }
 
-fn app_layers<'a>(inputs: &ExportInputs<'_>, gathered: &Gathered<'_>) -> Result<Vec<Piece<'a>>, ExportError> {
-    let directory = directory_layer(inputs.app, inputs.app, inputs.user.image)?;
-    let slices: Vec<Slice> =
-        gathered.metadata.slices.iter().map(|slice| Slice { paths: slice.paths.clone() }).collect();
-    // Without slices too the order is that of slices.
-    let layers = plan_slices(&directory, &slices).map_err(ExportError::AppLayers)?;
-    let is_sliced = layers.len() > 1;
-    let piece = |(index, slice)| {
+fn app_layers<'a>(
+    inputs: &ExportInputs<'_>,
+    gathered: &Gathered<'_>,
+    app: &App,
+) -> Result<Vec<Piece<'a>>, ExportError> {
+    let contents: Vec<Content<'a>> = match app {
+        App::Unchanged(layers) => layers.iter().cloned().map(Content::Known).collect(),
+        App::Read { .. } => {
+            let directory = directory_layer(inputs.app, inputs.app, inputs.user.image)?;
+            // Without slices too the order is that of slices.
+            let layers = plan_slices(&directory, &slices(gathered)).map_err(ExportError::AppLayers)?;
+            layers.into_iter().map(|slice| Content::Slice(slice, inputs.app.host.clone())).collect()
+        }
+    };
+    let is_sliced = contents.len() > 1;
+    let piece = |(index, content)| {
         let created_by =
             if is_sliced { format!("Application Slice: {}", index + 1) } else { "Application Layer".to_owned() };
         let what = if is_sliced { format!("slice-{}", index + 1) } else { "app".to_owned() };
         let (file, in_image, in_cache) = (LayerFile::default(), true, false);
-        let content = Content::Slice(slice, inputs.app.host.clone());
         Piece { role: Role::App, what, created_by, file, content, in_image, in_cache }
     };
-    Ok(layers.into_iter().enumerate().map(piece).collect())
+    Ok(contents.into_iter().enumerate().map(piece).collect())
 }
 
 fn process_types<'a>(gathered: &Gathered<'_>) -> Result<Option<Piece<'a>>, ExportError> {

@@ -7,6 +7,7 @@ use baler_cnb::report::{BuildReport, ImageReport, Report};
 use baler_image::{Identity, ImageName, Place, ResolvedImage};
 
 use super::announce::Announcer;
+use super::app_layers::App;
 use super::config::ConfigInputs;
 use super::gather::{Gathered, gather};
 use super::labels::LabelInputs;
@@ -26,7 +27,8 @@ pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Lo
         sboms::copy(inputs, log).map_err(ExportError::Sboms)?;
     }
     let gathered = gather(inputs, features)?;
-    let pieces = pieces::pieces(inputs, &gathered, features, places.cache.is_some())?;
+    let app = App::look(inputs, &gathered)?;
+    let pieces = pieces::pieces(inputs, (&gathered, &app), features, places.cache.is_some())?;
     check_reuse(inputs, &pieces)?;
     let announcer = Announcer::new(&pieces, inputs.analysis, log);
     let packer = Packer {
@@ -40,6 +42,7 @@ pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Lo
     };
     let mut results = packer.pack(&pieces);
     let measured = measure(&pieces, &mut results)?;
+    let app = app.remember(&measured);
     let plan = plan_export(&plan_inputs(inputs, &gathered, measured, features)?)?;
 
     let layers = store_layers((places, &inputs.analysis.run_image), &plan, (&pieces, &mut results), log)?;
@@ -61,7 +64,7 @@ pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Lo
     let build = build.filter(|build| !build.bom.is_empty());
     let report = Report { build, image: image_report(&image, inputs.names) };
     let cached = places.cache.map(|cache| cache::export_cache(inputs, cache, for_cache(inputs, &pieces, results), log));
-    Ok(Exported { image, report, layers, cached: cached.unwrap_or_default() })
+    Ok(Exported { image, report, layers, cached: cached.unwrap_or_default(), app })
 }
 
 /// What has no contents must be in the previous image; said before anything is packed.

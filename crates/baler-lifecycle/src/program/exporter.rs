@@ -14,7 +14,9 @@ use super::restorer::{check_apis, threads};
 use super::{Context, Flag, caches, privileges, run_images};
 use crate::analyze::Analysis;
 use crate::cache::Cache;
-use crate::export::{ComponentSboms, DEFAULT_CREATED, ExportInputs, ExportPlaces, Launcher, ReleaseSboms, export};
+use crate::export::{
+    AppBefore, ComponentSboms, DEFAULT_CREATED, ExportInputs, ExportPlaces, Launcher, ReleaseSboms, export,
+};
 use crate::interruptible::InterruptibleSink;
 use crate::log::Log as _;
 use crate::mounted::{BuildUser, MountedDirectory};
@@ -169,6 +171,7 @@ pub(super) fn export_image(context: &Context<'_>, request: &Request<'_>) -> Resu
         created: created(context),
         names: request.names,
         threads: threads(),
+        app_before: AppBefore::NotKept,
     };
     let sink = InterruptibleSink { sink: &sinks, stop: context.interrupt.clone() };
     let places = ExportPlaces {

@@ -206,6 +206,7 @@ impl Machine {
             created: DEFAULT_CREATED,
             names: &self.names,
             threads: NonZeroUsize::new(self.threads).unwrap(),
+            app_before: baler_lifecycle::export::AppBefore::NotKept,
         };
         let sink = self.sink.as_ref().unwrap_or(&self.store);
         let places = ExportPlaces { sink, run_image: &self.store, previous: Some(&self.store), cache };

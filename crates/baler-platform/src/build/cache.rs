@@ -63,6 +63,14 @@ impl CachePlace {
         Ok(Self::Store(directory))
     }
 
+    /// The directory for what the store keeps of an image between builds.
+    pub(super) fn in_store(&self) -> Option<&Path> {
+        match self {
+            Self::Store(path) => Some(path),
+            Self::Directory(_) | Self::Image(_) => None,
+        }
+    }
+
     /// Forgets what earlier builds have left. An image is not touched before the new one takes its place.
     pub(super) fn clear(&self, context: &Context<'_>) -> Result<(), BuildCacheError> {
         let path = match self {

@@ -78,10 +78,8 @@ impl Directories {
         scratch: Scratch,
         roots: Scratch,
         workspace_name: &WorkspaceName,
+        workspace: &Path,
     ) -> Result<Self, DirectoryError> {
-        let workspace = scratch.subdirectory("workspace")?;
-        // As pack uploads it.
-        set_mode(&workspace, 0o777)?;
         let layers = scratch.subdirectory("layers")?;
         set_mode(&layers, 0o755)?;
         Ok(Self {
@@ -223,10 +221,11 @@ impl Directories {
         Ok(Some(path))
     }
 
-    /// Gives layers and workspace to the build user where that is not the caller.
-    pub(super) fn give(&self, user: BuildUser) -> Result<(), DirectoryError> {
+    /// Gives layers to the build user where that is not the caller, and the workspace where it does not belong to it yet.
+    pub(super) fn give(&self, user: BuildUser, workspace_is_given: bool) -> Result<(), DirectoryError> {
         let Some(owner) = user.host else { return Ok(()) };
-        for directory in [&self.layers.host, &self.workspace.host] {
+        let workspace = Some(&self.workspace.host).filter(|_| !workspace_is_given);
+        for directory in std::iter::once(&self.layers.host).chain(workspace) {
             chown_tree(directory, Uid::from_raw(owner.uid), Gid::from_raw(owner.gid))?;
         }
         Ok(())

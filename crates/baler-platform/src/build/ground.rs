@@ -1,6 +1,6 @@
 //! What the phases stand on: the builder's layers, unpacked and stacked, or the image that Baler was started in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use baler_image::{Platform, Wanted};
 use baler_layer::ownership::User;
@@ -13,7 +13,7 @@ use super::error::BuildError;
 use super::executor::Executor;
 use super::in_place::{self, Borrowed};
 use super::request::BuildRequest;
-use super::workspace::{self, Copied};
+use super::workspace::{Copied, Workspace};
 use crate::context::Context;
 use crate::output::Level;
 use crate::places::{Asked, Located, Needed, Search, locate};
@@ -30,6 +30,7 @@ pub(super) enum Ground {
 /// Ready for the phases, but for what Baler adds to the builder.
 pub(super) struct Floor {
     pub(super) directories: Directories,
+    pub(super) workspace: Workspace,
     pub(super) user: BuildUser,
     pub(super) executor: Box<dyn baler_sandbox::Executor>,
     pub(super) root: Root,
@@ -86,15 +87,16 @@ impl Ground {
         }
     }
 
-    /// Unpacks the builder where it is an image, and copies the application.
+    /// Unpacks the builder where it is an image, and copies the application: over what is in the cache of it.
     pub(super) fn lay(
         &self,
         context: &Context<'_>,
         request: &BuildRequest,
+        cache: Option<&Path>,
         user: (u32, u32),
     ) -> Result<Floor, BuildError> {
         match self {
-            Self::Image(located) => lay_layers(context, request, located, user),
+            Self::Image(located) => lay_layers(context, request, (located, cache), user),
             Self::InPlace => lay_in_place(context, request, user),
         }
     }
@@ -103,16 +105,18 @@ impl Ground {
 fn lay_layers(
     context: &Context<'_>,
     request: &BuildRequest,
-    located: &Located,
+    (located, cache): (&Located, Option<&Path>),
     (uid, gid): (u32, u32),
 ) -> Result<Floor, BuildError> {
     let id_map = IdMap::choose(&context.caller, (uid, gid), &context.host_ids);
     let scratch = context.store.scratch_for("build", &id_map).map_err(super::DirectoryError::from)?;
     let roots = context.store.scratch_for("roots", &id_map).map_err(super::DirectoryError::from)?;
-    let directories = Directories::make(scratch, roots, &request.workspace)?;
+    let mut workspace = Workspace::take(request, cache, &scratch).map_err(super::DirectoryError::from)?;
+    let directories = Directories::make(scratch, roots, &request.workspace, workspace.tree())?;
+    let user = build_user(&id_map, (uid, gid), context.caller.uid);
     // Unpacking keeps the processors busy, copying the disk.
     let (unpacked, copied) = std::thread::scope(|scope| {
-        let copying = scope.spawn(|| workspace::fill(context, request, &directories.workspace.host));
+        let copying = scope.spawn(|| workspace.fill(context, request, user.host));
         let unpacked = unpack(context, located, &id_map);
         (unpacked, copying.join())
     });
@@ -121,7 +125,8 @@ fn lay_layers(
     let writable = unpacked.writable(&User { uid, gids: vec![gid] });
     Ok(Floor {
         directories,
-        user: build_user(&id_map, (uid, gid), context.caller.uid),
+        workspace,
+        user,
         executor: Box::new(NativeExecutor::new(context.program.clone(), id_map)),
         root: Root { lower: unpacked.lower, writable, ..Root::default() },
     })
@@ -131,10 +136,10 @@ fn lay_in_place(context: &Context<'_>, request: &BuildRequest, ids: (u32, u32)) 
     context.output.line(Level::Warning, &in_place::warning(context, ids));
     let user = in_place::user(context, ids);
     let directories = Directories::in_place(Borrowed::take(context, request, user)?)?;
-    let copied = workspace::fill(context, request, &directories.workspace.host)?;
-    tell_left_out(context, &copied);
+    let mut workspace = Workspace::borrowed(&directories.workspace.host);
+    tell_left_out(context, &workspace.fill(context, request, user.host)?);
     let executor = Box::new(InPlaceExecutor { program: context.program.clone() });
-    Ok(Floor { directories, user, executor, root: Root::default() })
+    Ok(Floor { directories, workspace, user, executor, root: Root::default() })
 }
 
 fn tell_left_out(context: &Context<'_>, copied: &Copied) {

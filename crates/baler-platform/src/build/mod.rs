@@ -24,7 +24,6 @@ mod request;
 pub(crate) mod run_image;
 mod surroundings;
 pub mod workspace;
-mod zip_file;
 
 use std::time::Duration;
 
@@ -72,33 +71,53 @@ pub struct Built {
 /// Builds an image.
 pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, BuildError> {
     let mut steps = Vec::new();
-    let mut timed = |name, taken| steps.push((name, taken));
     let log = OutputLog(context.output);
 
     outputs::check(&request.outputs)?;
     let (prepared, taken) = step(context.output, Step::Prepare, || prepare::prepare(context, request));
-    timed(Step::Prepare, taken);
+    steps.push((Step::Prepare, taken));
     let mut prepared = prepared?;
+    let built = run_phases(context, request, &mut prepared, (&mut steps, &log));
+    // So that the next build need not copy it again, however this one ended.
+    let app = built.as_ref().ok().and_then(|exported| exported.app.as_ref());
+    if let Err(error) = prepared.workspace.give_back(app) {
+        context.output.line(Level::Debug, &format!("Not keeping the copy of the application: {error}"));
+    }
+    let exported = built?;
+    // So that a thousand builds leave no more than a few. The image is there in any case.
+    if let Err(error) = context.store.tidy() {
+        context.output.line(Level::Warning, &format!("could not remove what earlier builds left: {error}"));
+    }
+    Ok(Built { exported, steps })
+}
+
+fn run_phases(
+    context: &Context<'_>,
+    request: &BuildRequest,
+    prepared: &mut Prepared,
+    (steps, log): (&mut Vec<(Step, Duration)>, &OutputLog<'_>),
+) -> Result<Exported, BuildError> {
+    let mut timed = |name, taken| steps.push((name, taken));
     if request.clear_cache {
         prepared.cache.clear(context)?;
     }
     let cache = prepared.cache.open(context)?;
     let cache = cache.as_ref();
 
-    let (analysis, taken) = step(context.output, Step::Analyze, || analyze(&mut prepared, context, request, &log));
+    let (analysis, taken) = step(context.output, Step::Analyze, || analyze(prepared, context, request, log));
     timed(Step::Analyze, taken);
     let mut analysis = analysis?;
 
-    let (group, taken) = step(context.output, Step::Detect, || detect(&mut prepared, context, request, &mut analysis));
+    let (group, taken) = step(context.output, Step::Detect, || detect(prepared, context, request, &mut analysis));
     timed(Step::Detect, taken);
     let group = group?;
 
     let (restoration, taken) =
-        step(context.output, Step::Restore, || restore(context, request, &prepared, &analysis, &group, cache, &log));
+        step(context.output, Step::Restore, || restore(context, request, prepared, &analysis, &group, cache, log));
     timed(Step::Restore, taken);
     let restoration = restoration?;
 
-    let (result, taken) = step(context.output, Step::Build, || run_build(context, &prepared));
+    let (result, taken) = step(context.output, Step::Build, || run_build(context, prepared));
     timed(Step::Build, taken);
     if let Err(error) = result {
         // The blobs are still there: a tree that does not come back is made again.
@@ -112,16 +131,12 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
 
     let (exported, taken) = step(context.output, Step::Export, || {
         let parts = export::Parts { analysis: &analysis, group: &group, restoration: &restoration, cache };
-        export::export(context, request, &prepared, &parts, &log)
+        export::export(context, request, prepared, &parts, log)
     });
     timed(Step::Export, taken);
     let exported = exported?;
     outputs::copy(&request.outputs, &prepared.directories.layers.host, &exported.report)?;
-    // So that a thousand builds leave no more than a few. The image is there in any case.
-    if let Err(error) = context.store.tidy() {
-        context.output.line(Level::Warning, &format!("could not remove what earlier builds left: {error}"));
-    }
-    Ok(Built { exported, steps })
+    Ok(exported)
 }
 
 fn analyze(
@@ -141,7 +156,7 @@ fn analyze(
     };
     let analysis = analyze::analyze(inputs, log)?;
     layers_files::write_toml(&prepared.directories.layers.host, "analyzed.toml", &analysis.to_analyzed())?;
-    prepared.directories.give(prepared.user)?;
+    prepared.directories.give(prepared.user, prepared.workspace.is_given())?;
     Ok(analysis)
 }
 

@@ -17,6 +17,7 @@ use super::order;
 use super::phase::Chamber;
 use super::request::BuildRequest;
 use super::surroundings::{home_directory, phase_environment};
+use super::workspace::Workspace;
 use super::{PLATFORM_API, run_image};
 use crate::certificates::{self, CertificateSource};
 use crate::context::Context;
@@ -33,6 +34,7 @@ pub(super) struct Prepared {
     pub(super) run_image: Located,
     pub(super) previous: Option<Located>,
     pub(super) user: BuildUser,
+    pub(super) workspace: Workspace,
     pub(super) directories: Directories,
     pub(super) destination: Destination,
     pub(super) cache: CachePlace,
@@ -58,7 +60,8 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     let run_image = run_image::find(context, request, &builder, &platform)?;
     let previous = find_previous(context, request, run_image.image.platform())?;
     let order = order::choose(context, &request.buildpacks, &builder, &platform)?;
-    let Floor { directories, user, executor, mut root } = ground.lay(context, request, builder.user)?;
+    let floor = ground.lay(context, request, cache.in_store(), builder.user)?;
+    let Floor { directories, workspace, user, executor, mut root } = floor;
 
     let bundle = match (&request.certificates, &ground) {
         // This is the image already.
@@ -90,6 +93,7 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
         previous,
         user,
         directories,
+        workspace,
         destination,
         cache,
         executor,

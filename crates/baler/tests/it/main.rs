@@ -37,3 +37,4 @@ mod support;
 mod together;
 mod transfer;
 mod trees;
+mod workspace;

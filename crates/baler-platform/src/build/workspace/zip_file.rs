@@ -15,7 +15,7 @@ use zip::ZipArchive;
 use zip::read::ZipFile;
 use zip::result::ZipError;
 
-use super::workspace::{Copied, Selection};
+use super::{Copied, Selection};
 
 /// The most that an archive may unpack to.
 const MAXIMUM_SIZE: u64 = 1 << 36;

@@ -3,7 +3,7 @@
 mod registry;
 
 use baler_daemon::DaemonError;
-use baler_image::{Place, ResolveError};
+use baler_image::{InvalidReference, Place, ResolveError};
 use baler_lifecycle::export::ExportError;
 use baler_platform::build::{BuildOrderError, ExtensionError, InPlaceError, PhaseError};
 use baler_platform::images::RemoveError;
@@ -42,6 +42,9 @@ fn find<T: std::error::Error + 'static>(error: &anyhow::Error) -> Option<&T> {
 
 /// What pack says, word for word and in one line, where scripts depend on it.
 pub(crate) fn as_pack(error: &anyhow::Error) -> Option<String> {
+    if let Some(invalid) = error.downcast_ref::<InvalidReference>() {
+        return Some(invalid.to_string());
+    }
     let Some(LocateError::Absent { name, looked }) = find(error) else { return None };
     let is_in_registry = looked.iter().any(|looked| matches!(looked.place, Place::Registry(_)));
     let place = if is_in_registry { "in registry" } else { "on the daemon: not found" };
@@ -60,6 +63,9 @@ pub(crate) fn details(error: &anyhow::Error) -> Vec<String> {
         && matches!(source, InvalidLocator::Nothing { .. } | InvalidLocator::NotInBuilder { .. })
     {
         details.push(format!("the builder has: {}", has.join(", ")));
+    }
+    if let Some(InvalidReference { reason, .. }) = find(error) {
+        details.push((*reason).to_owned());
     }
     if let Some(RunError::NoProcess { has, .. }) = find(error) {
         details.push(format!("it has: {}", has.join(", ")));

@@ -82,7 +82,9 @@ fn images_that_are_no_builders_or_not_there() {
     assert!(no_builder.stderr.contains("missing label 'io.buildpacks.builder.metadata'"), "{}", no_builder.stderr);
     let absent = run("absent").failure(1);
     assert!(absent.stderr.contains("image 'absent' does not exist in the local store"), "{}", absent.stderr);
-    assert_eq!(run("invalid-builder!").failure(1).stderr, "ERROR: could not parse reference: invalid-builder!\n");
+    let invalid = run("invalid-builder!").failure(1);
+    let rule = "  a repository has 2 to 255 lower-case letters, digits and '_-./'";
+    assert_eq!(invalid.stderr, format!("ERROR: could not parse reference: invalid-builder!\n{rule}\n"));
     let foreign = place.build(&["--platform", "linux/arm64"]).failure(1);
     assert!(foreign.stderr.contains("no image for linux/arm64 in builder"), "{}", foreign.stderr);
     assert!(foreign.stderr.contains("it is for: linux/amd64"), "{}", foreign.stderr);

@@ -155,7 +155,7 @@ architecture() {
 # load ENGINE ARCHIVE: gives an engine an image, and says what it is called there.
 load() {
     local said
-    said=$("$1" load --input "$work/$2.tar")
+    said=$("$1" load --input "$work/$2.tar" 2> "$work/load.log") || die "$1 load: $(cat "$work/load.log")"
     [[ $said == *"Loaded image"* ]] || die "$1 load said: $said"
     sed -n 's/^Loaded image[s]*: *//p' <<< "$said" | head -n 1
 }
@@ -228,6 +228,12 @@ says() {
     expect "$3" "$1" run --rm --network none "$2"
 }
 
+# rebased_onto IMAGE FLAG...: the run image that an image names in its label.
+rebased_onto() {
+    skopeo inspect --config "${@:2}" "$1" | python3 -c 'import json, sys
+print(json.loads(json.load(sys.stdin)["config"]["Labels"]["io.buildpacks.lifecycle.metadata"])["runImage"]["image"])'
+}
+
 with_engine() {
     local engine=$1 image=$registry/app-$1 tls=${2:-} api from=''
     local credentials=(--env 'CNB_REGISTRY_AUTH={}')
@@ -245,6 +251,12 @@ with_engine() {
         builder=$switching twice "$engine" "$image-switched-$api"
         says "$engine" "$image-switched-$api-two" "switched" "$tls"
     done
+    api=0.15
+    local access=("${credentials[@]}")
+    note "$engine: rebaser, onto the switched run image"
+    expect "*** Images" phase "$engine" 0 rebaser -force -insecure-registry "$registry" -run-image "$registry/switched:trixie" "$image-0.15"
+    says "$engine" "$image-0.15" "word layer from the app" "$tls"
+    [[ $(rebased_onto "docker://$image-0.15" --tls-verify=false) == "$registry/switched:trixie" ]] || die "the rebased image does not name its run image"
     api=0.13
     note "$engine: a builder whose lifecycle came out of the published image"
     builder=$imaged twice "$engine" "$image-imaged"
@@ -253,7 +265,7 @@ with_engine() {
     note "$engine: creator alone, as an ordinary user without capabilities"
     fresh_volumes
     chown 1000:1000 "$work/cache"
-    local access=(--cap-drop all "${credentials[@]}")
+    access=(--cap-drop all "${credentials[@]}")
     expect "*** Images" phase "$engine" 1000:1000 creator -insecure-registry "$registry" -cache-dir /cache "$image:job"
     says "$engine" "$image:job" "word layer from the app" "$tls"
     rm -rf "$work/cache"
@@ -284,8 +296,22 @@ with_daemon() {
     note "docker: analyzer, restorer and exporter from the image of the lifecycle, into the daemon"
     from=$lifecycle twice docker local/app -daemon
     expect "word layer from the app" docker run --rm --network none local/app-two
-    note "docker: an extension switches the run image, into the daemon"
+    note "docker: creator as root, which becomes the build user, into the daemon"
+    fresh_volumes
+    api=0.15
+    # Elsewhere than where the buildpack looks whether it could have it: here all is one container.
+    local access=(--volume "$work/docker/socket:/daemon.socket" --env DOCKER_HOST=unix:///daemon.socket --security-opt label=disable)
+    expect "*** Images" phase docker 0 creator -daemon -cache-dir /cache -uid 1000 -gid 1000 local/created
+    fresh_volumes
+    expect "the layer is back" phase docker 0 creator -daemon -cache-dir /cache -uid 1000 -gid 1000 local/created
+    rm -rf "$work/cache"
+    expect "word layer from the app" docker run --rm --network none local/created
     docker pull --quiet "$registry/switched:trixie" > /dev/null
+    note "docker: rebaser, onto the switched run image, in the daemon"
+    expect "*** Images" phase docker 0 rebaser -daemon -force -run-image "$registry/switched:trixie" local/created
+    expect "word layer from the app" docker run --rm --network none local/created
+    [[ $(rebased_onto docker-daemon:local/created:latest --daemon-host "$DOCKER_HOST") == "$registry/switched:trixie" ]] || die "the rebased image does not name its run image"
+    note "docker: an extension switches the run image, into the daemon"
     builder=$switching twice docker local/switched -daemon
     expect "switched" docker run --rm --network none local/switched-two
 }

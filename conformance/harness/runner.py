@@ -253,7 +253,8 @@ class Run:
         """Runs one phase; `extender:run` runs in the run image's root file system."""
         name, _, kind = phase.partition(":")
         builder = tuple(int(part) for part in step.get("user", "1000:1000").split(":"))
-        user = (0, 0) if name in ROOT_PHASES or name in step.get("as-root", []) else builder
+        is_root = name in step.get("as-root", []) or name in ROOT_PHASES and name not in step.get("as-user", [])
+        user = (0, 0) if is_root else builder
         env = {**base_env, "HOME": "/root" if user[0] == 0 else "/home/cnb", "HOSTNAME": "golden",
                "CNB_PLATFORM_API": self.api(step)}
         for key, value in {**self.data.get("env", {}), **step.get("env", {})}.items():

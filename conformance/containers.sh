@@ -304,6 +304,10 @@ with_daemon() {
     expect "*** Images" phase docker 0 creator -daemon -cache-dir /cache -uid 1000 -gid 1000 local/created
     fresh_volumes
     expect "the layer is back" phase docker 0 creator -daemon -cache-dir /cache -uid 1000 -gid 1000 local/created
+    local id
+    id=$(docker inspect --format '{{.Id}}' local/created)
+    fresh_volumes
+    expect "*** Image ID: ${id#sha256:}" phase docker 0 creator -daemon -log-level debug -cache-dir /cache -uid 1000 -gid 1000 local/created
     rm -rf "$work/cache"
     expect "word layer from the app" docker run --rm --network none local/created
     docker pull --quiet "$registry/switched:trixie" > /dev/null

@@ -1,8 +1,9 @@
 //! A cache that is an image: its layers are the cached layers, a label says which is which (lifecycle, "Caches").
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 
-use baler_cnb::labels::{CACHE_METADATA, CacheMetadata, encode};
+use baler_cnb::labels::{CACHE_METADATA, CacheMetadata, Sha, encode};
 use baler_image::media_type::Family;
 use baler_image::{
     Descriptor, Digest, ImageConfig, ImageName, Layer, Manifest, Platform, ResolveError, ResolvedImage, RootFs, Sink,
@@ -129,8 +130,41 @@ impl Cache for ImageCache {
         Some(self.place.sink.as_ref())
     }
 
-    fn commit(&self, update: CacheUpdate) -> Result<(), CacheError> {
-        let layers = self.layers(&update)?;
+    fn commit(&self, mut update: CacheUpdate) -> Result<(), CacheError> {
+        match self.write(&update) {
+            // Layers of the old image are not asked for one by one, unless there may be a reason to.
+            Err(CacheError::Store(error)) => {
+                if !self.forget_lost(&mut update)? {
+                    return Err(CacheError::Store(error));
+                }
+                self.write(&update)
+            }
+            other => other,
+        }
+    }
+}
+
+impl ImageCache {
+    /// Takes layers out that are to be reused, and that the registry has no more. Returns whether there were some.
+    fn forget_lost(&self, update: &mut CacheUpdate) -> Result<bool, CacheError> {
+        let mut lost = BTreeSet::new();
+        for diff_id in diff_ids(&update.metadata) {
+            let Some(layer) = self.layer(&diff_id) else { continue };
+            if !self.place.sink.has_blob(&layer.descriptor.digest).map_err(CacheError::Store)? {
+                lost.insert(diff_id.to_string());
+            }
+        }
+        for buildpack in &mut update.metadata.buildpacks {
+            buildpack.layers.retain(|_, layer| !lost.contains(&layer.sha));
+        }
+        if lost.contains(&update.metadata.sbom.sha) {
+            update.metadata.sbom = Sha::default();
+        }
+        Ok(!lost.is_empty())
+    }
+
+    fn write(&self, update: &CacheUpdate) -> Result<(), CacheError> {
+        let layers = self.layers(update)?;
         let mut config = ImageConfig {
             os: "linux".to_owned(),
             created: Some(self.place.created.clone()),

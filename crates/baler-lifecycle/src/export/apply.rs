@@ -128,11 +128,21 @@ pub(crate) fn store_image(
     let config_digest = config.digest.clone();
     let media_type = new.manifest.value.media_type.clone().unwrap_or_default();
     let descriptor = Descriptor::of(&media_type, &new.manifest.raw);
-    put_names(sink, &descriptor, &new.manifest.raw, names, log)?;
-    log.debug(&format!("*** Digest: {}", descriptor.digest));
-    log.debug(&format!("*** Manifest Size: {}", descriptor.size));
-    let identity =
-        if sink.keeps_manifests() { Identity::Manifest(descriptor.digest) } else { Identity::ImageId(config_digest) };
+    let size = descriptor.size;
+    let identity = if sink.keeps_manifests() {
+        Identity::Manifest(descriptor.digest.clone())
+    } else {
+        Identity::ImageId(config_digest)
+    };
+    let new_image = (&descriptor, new.manifest.raw.as_slice(), identity.digest());
+    put_names(sink, new_image, names, log)?;
+    match &identity {
+        Identity::Manifest(digest) => {
+            log.debug(&format!("*** Digest: {digest}"));
+            log.debug(&format!("*** Manifest Size: {size}"));
+        }
+        Identity::ImageId(id) => log.debug(&format!("*** Image ID: {}", id.hex())),
+    }
     let parts = Parts {
         name: first.clone(),
         index_digest: None,
@@ -145,17 +155,16 @@ pub(crate) fn store_image(
     ResolvedImage::from_parts(parts).map_err(ExportError::Inconsistent)
 }
 
-/// Gives the manifest all its names; tells which were refused, and why.
+/// Gives the manifest all its names; tells which were refused, and why. The image is known by `digest`.
 fn put_names(
     sink: &dyn Sink,
-    descriptor: &Descriptor,
-    manifest: &[u8],
+    (descriptor, manifest, digest): (&Descriptor, &[u8], &Digest),
     names: &[ImageName],
     log: &dyn Log,
 ) -> Result<(), ExportError> {
     let put = |name| (name, sink.put_document(name, descriptor, manifest));
     let results: Vec<_> = names.iter().map(put).collect();
-    log.info(&format!("*** Images ({}):", descriptor.digest.short()));
+    log.info(&format!("*** Images ({}):", digest.short()));
     let (mut failed, mut first_error) = (Vec::new(), None);
     for (name, result) in results {
         match result {

@@ -251,4 +251,16 @@ fn a_damaged_cache_image_is_dropped_and_made_again() {
         let output = build();
         assert!(output.contains(restored) && !output.contains("Warning: Skipping"), "after {about}: {output}");
     }
+
+    // The registry has lost the layer, and refuses an image that has it.
+    for method in ["GET", "HEAD"] {
+        registry.rule(Rule::new(method, &layer, Fault::status(404)).always());
+    }
+    let unknown = br#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}"#.to_vec();
+    registry.rule(Rule::new("PUT", "/v2/cache/manifests/*", Fault::Answer(400, Vec::new(), unknown)).times(1));
+    let output = build();
+    registry.clear_rules();
+    assert!(output.contains(dropped) && !output.contains("Failed to export cache"), "{output}");
+    assert!(build().contains("Adding cache layer 'a:kept'"));
+    assert!(build().contains(restored));
 }

@@ -11,5 +11,6 @@ mod generate;
 mod handover;
 mod layouts;
 mod programs;
+mod registries;
 mod signals;
 mod support;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use baler_image::{Descriptor, Found, ImageName, Sink, Source, SourceError, Wanted};
 use baler_registry::{
-    Client, Keychain, KeychainContext, Listener, RegistrySink, RegistrySource, Repository, RetryPolicy, Settings,
+    Client, Event, Keychain, KeychainContext, Listener, RegistrySink, RegistrySource, Repository, RetryPolicy, Settings,
 };
 use baler_test_registry::{Image, Options, TestRegistry, noise};
 
@@ -48,7 +48,12 @@ pub type Heard = Arc<Mutex<Vec<String>>>;
 pub fn heard() -> (Settings, Heard) {
     let heard = Heard::default();
     let own = Arc::clone(&heard);
-    let listener = Listener::new(move |event| own.lock().unwrap().push(event.to_string()));
+    // That requests were answered is in the registry's own log.
+    let listener = Listener::new(move |event| {
+        if !matches!(event, Event::Answered { .. }) {
+            own.lock().unwrap().push(event.to_string());
+        }
+    });
     (Settings { listener, ..settings() }, heard)
 }
 

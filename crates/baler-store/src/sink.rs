@@ -94,7 +94,7 @@ impl Store {
         index_digest: Option<Digest>,
     ) -> Result<(), SinkError> {
         let failed = |source| SinkError::WriteImage { place: Place::Store, name: name.clone(), source };
-        let reference = accepted(name, descriptor)?;
+        let reference = accepted(name, &descriptor.digest, index_digest.as_ref())?;
         if Digest::of(bytes) != descriptor.digest || bytes.len() as u64 != descriptor.size {
             let text = format!("the bytes of the document are not those of {}", descriptor.digest);
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, text)));
@@ -140,11 +140,12 @@ fn is_sealed(blob: &Metadata) -> bool {
     blob.permissions().readonly()
 }
 
-/// The name under which the store keeps the image: a reference, whose digest, if it has one, is the image's.
-fn accepted<'a>(name: &'a ImageName, descriptor: &Descriptor) -> Result<&'a Reference, SinkError> {
+/// The name under which the store keeps the image: a reference, whose digest, if it has one, is the image's or that of the
+/// index from which it was chosen.
+fn accepted<'a>(name: &'a ImageName, image: &Digest, index: Option<&Digest>) -> Result<&'a Reference, SinkError> {
     let wrong = || SinkError::WrongName { place: Place::Store, name: name.clone() };
     let reference = name.reference().ok_or_else(wrong)?;
-    if reference.digest().is_some_and(|digest| *digest != descriptor.digest) {
+    if reference.digest().is_some_and(|digest| digest != image && Some(digest) != index) {
         return Err(wrong());
     }
     Ok(reference)

@@ -54,6 +54,11 @@ impl ImageCache {
         Ok(Self { place, image, metadata: metadata.unwrap_or_default(), damage })
     }
 
+    /// The image, if there is one that is a cache.
+    pub fn image(&self) -> Option<&ResolvedImage> {
+        self.image.as_ref()
+    }
+
     /// Why it cannot be used, if there is one.
     pub fn damage(&self) -> Option<&str> {
         self.damage.as_deref()

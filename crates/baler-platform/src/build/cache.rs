@@ -11,7 +11,7 @@ use super::request::{BuildRequest, CacheRequest, Delivery};
 use crate::context::Context;
 use crate::images::{cache_key, published_cache_key, volume_cache_key};
 use crate::output::Level;
-use crate::places::RegistriesError;
+use crate::places::{self, RegistriesError};
 
 /// The directory in a `bind` cache that holds the build cache, beside those of other tools.
 const BIND_DIRECTORY: &str = "build-cache";
@@ -110,7 +110,10 @@ fn open_image(context: &Context<'_>, name: &ImageName) -> Result<ImageCache, Bui
         sink: Box::new(registries.sink(reference)?),
         created: DEFAULT_CREATED_TEXT.to_owned(),
     };
-    ImageCache::open(place).map_err(|source| BuildCacheError::Image { name: name.clone(), source })
+    let cache = ImageCache::open(place).map_err(|source| BuildCacheError::Image { name: name.clone(), source })?;
+    let found = cache.image().map_or_else(|| "there is none".to_owned(), places::describe);
+    context.output.line(Level::Debug, &format!("cache image '{name}': {found}"));
+    Ok(cache)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use baler_image::{ArchiveKind, ImageName, Place, Reference, ResolveError, ResolvedImage, Target, Wanted};
+use baler_image::{ArchiveKind, ImageName, Place, Reference, ResolveError, ResolvedImage, Sink as _, Target, Wanted};
 use baler_registry::Tags;
-use baler_store::{Archive, ArchiveError, Layout, LayoutError};
+use baler_store::{Archive, ArchiveError, Layout, LayoutError, Store};
 
 use super::documents::Documents;
 use super::located::{Blobs, LocateError, Located, Looked};
@@ -113,6 +113,15 @@ fn at_path(context: &Context<'_>, asked: &Asked<'_>, blobs: Blobs) -> Result<Loc
     }
 }
 
+fn has_layers(store: &Store, image: &ResolvedImage) -> Result<bool, LocateError> {
+    for layer in image.layers() {
+        if !store.has_blob(&layer.descriptor.digest).map_err(|source| LocateError::Look { source })? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn absent(asked: &Asked<'_>, place: Place) -> LocateError {
     LocateError::Absent {
         name: asked.name.clone(),
@@ -145,7 +154,8 @@ fn tell(context: &Context<'_>, text: &str) {
     context.output.line(Level::Debug, text);
 }
 
-fn describe(image: &ResolvedImage) -> String {
+/// Where an image was found, and which it is.
+pub(crate) fn describe(image: &ResolvedImage) -> String {
     let through = image.index_digest().map(|digest| format!(", chosen from index {digest}")).unwrap_or_default();
     format!("found in {}: {} for {}{through}", image.place(), image.digest(), image.platform())
 }
@@ -217,6 +227,11 @@ impl Looking<'_> {
         let located = match place {
             Where::Store => {
                 let image = self.context.places.resolve(name, wanted, self.context.store)?;
+                if self.reference.digest().is_some() && !has_layers(self.context.store, &image)? {
+                    // Documents of registries are kept by their digests, so that they need not be fetched again.
+                    self.tell("the local store has only its documents");
+                    return Err(ResolveError::NotFound { name: (*name).clone(), place: Place::Store }.into());
+                }
                 // Pruning by age would come a little early; no reason not to use the image.
                 let _ = self.context.store.note_use(self.reference);
                 Located { image, blobs: Blobs::Store }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baler_image::{ImageName, Place, Platform, ResolveError, ResolvedImage, Source, SourceError};
+use baler_image::{ImageName, Place, Platform, ResolveError, ResolvedImage, SinkError, Source, SourceError};
 use baler_registry::{RegistrySource, Repository, Tags};
 use baler_store::{Archive, ArchiveError, CopyError, Layout, LayoutError, Store};
 
@@ -72,6 +72,8 @@ pub enum LocateError {
     /// No place that was asked has it.
     #[error("image '{name}' does not exist in {}", listed(looked))]
     Absent { name: ImageName, looked: Vec<Looked> },
+    #[error("could not see whether the layers of an image are here")]
+    Look { source: SinkError },
     /// The places in `looked` do not have it, and of a further one it is not known.
     #[error("image '{name}' does not exist in {}", listed(looked))]
     NotHere { name: ImageName, looked: Vec<Looked>, source: Box<Self> },

@@ -29,6 +29,7 @@ mod tag;
 mod watch;
 
 pub use daemons::{Connection, Daemons, DaemonsError};
+pub(crate) use locate::describe;
 pub use locate::{Asked, Needed, locate, locate_if_any};
 pub use located::{LocateError, Located, Looked};
 pub use publish::{Destinations, PublishError, Publisher};

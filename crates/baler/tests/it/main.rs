@@ -23,6 +23,7 @@ mod launch_rules;
 mod login;
 mod misbehaviour;
 mod modules;
+mod naming;
 mod packages;
 mod phase_programs;
 mod progress;

@@ -95,13 +95,7 @@ fn a_switched_run_image_is_the_daemons() {
         assert!(absent.stdout.contains(&expected) && absent.stdout.contains(&running.address()), "{}", absent.stdout);
         assert!(!absent.stdout.contains("no layers"), "{}", absent.stdout);
 
-        let load =
-            ["--silent", "--show-error", "--fail", "--unix-socket", running.address().trim_start_matches("unix://")]
-                .map(str::to_owned);
-        let mut curl = std::process::Command::new("curl");
-        curl.args(load).args(["--request", "POST", "--header", "content-type: application/x-tar", "--data-binary"]);
-        curl.arg(format!("@{}", place.path().join("run.tar").display())).arg("http://docker/images/load");
-        outcome(&mut curl).success();
+        running.load(&place.path().join("run.tar"));
         restore().success();
         let analyzed = std::fs::read_to_string(place.path().join("layers/analyzed.toml")).unwrap();
         let inspected = outcome(

@@ -8,6 +8,7 @@ mod docker;
 #[path = "../../../../baler-daemon/tests/daemons/engine.rs"]
 mod engine;
 mod extension;
+mod loading;
 mod program;
 mod registry;
 mod spawn;

@@ -2,10 +2,18 @@
 //!
 //! Each function takes bytes from anywhere and panics where something is wrong; that bytes are refused is right.
 
+mod whiteouts;
+mod writer;
+
+use std::io::Read as _;
 use std::path::Path;
 
 use baler_image::Digest;
 
+pub use whiteouts::stack_layers;
+pub use writer::write_tar;
+
+use crate::apply::zstd::Frames;
 use crate::apply::{ApplyOptions, Owners, apply};
 use crate::tar::TarReader;
 
@@ -23,6 +31,53 @@ pub fn read_tar(bytes: &[u8]) {
             reader.consume(count);
         }
         assert!(size <= entry.size.max(bytes.len() as u64), "no more content than there is");
+    }
+}
+
+/// Reads Zstandard, and packs the bytes and reads them back.
+pub fn read_zstd(bytes: &[u8]) {
+    const MAXIMUM: u64 = 1 << 24;
+    let mut found = Vec::new();
+    let _ = Frames::new(bytes).take(MAXIMUM).read_to_end(&mut found);
+    // Two frames with one to be skipped in between, read with small steps.
+    let pack = |bytes: &[u8]| ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
+    let (start, end) = bytes.split_at(bytes.len() / 2);
+    let skipped = [0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+    let packed = [&pack(start)[..], &skipped, &pack(end)].concat();
+    let mut frames = Frames::new(packed.as_slice());
+    let mut unpacked = Vec::new();
+    let mut step = [0; 100];
+    loop {
+        match frames.read(&mut step).expect("what was packed can be read") {
+            0 => break,
+            count => unpacked.extend_from_slice(&step[..count]),
+        }
+    }
+    assert!(unpacked == bytes, "what was packed comes back");
+}
+
+/// What a fuzz target makes its input of.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    /// The next byte; 0 at the end.
+    fn next(&mut self) -> u8 {
+        self.take(1).first().copied().unwrap_or(0)
+    }
+
+    fn number(&mut self) -> u64 {
+        self.take(8).iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
+    /// As many as there are, up to `count`.
+    fn take(&mut self, count: usize) -> &'a [u8] {
+        let (taken, rest) = self.0.split_at(count.min(self.0.len()));
+        self.0 = rest;
+        taken
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

@@ -165,7 +165,12 @@ fn whiteouts_become_those_of_overlays() {
     if !has_attributes() {
         return;
     }
-    let cases: [(&[&str], &[&str]); 9] = [
+    let cases: [(&[&str], &[&str]); 13] = [
+        // Directories that only a whiteout names, and that another one takes away.
+        (&["d/a/.wh.x = ", ".wh.d = "], &["d whiteout"]),
+        (&[".wh.d = ", "d/a/.wh.x = "], &["d whiteout"]),
+        (&["d/", "d/a/.wh.x = ", "d/.wh..wh..opq = "], &["d/!"]),
+        (&["d/a/.wh.x = ", "d/f = x", ".wh.d = "], &["d/!", "d/f = x"]),
         (&["a/.wh.gone = "], &["a/", "a/gone whiteout"]),
         (&["a/", "a/.wh..wh..opq = ", "a/f = x"], &["a/!", "a/f = x"]),
         (&[".wh.d = ", "d/"], &["d/!"]),
@@ -188,11 +193,11 @@ fn whiteouts_become_those_of_overlays() {
 fn later_entries_replace_earlier_ones() {
     let cases: [(&[&str], &[&str]); 9] = [
         (&["f = 1", "f = 2"], &["f = 2"]),
-        (&["f = 1", "f/", "f/g = 2"], &["f/", "f/g = 2"]),
+        (&["f = 1", "f/", "f/g = 2"], &["f/!", "f/g = 2"]),
         (&["d/a/b = 1", "d/c/", "d = 2"], &["d = 2"]),
         (&["d/a = 1", "d -> /e", "d/b = 2"], &["d -> /e", "e/", "e/b = 2"]),
         (&["l -> x", "l = 2"], &["l = 2"]),
-        (&["l -> x", "l/"], &["l/"]),
+        (&["l -> x", "l/"], &["l/!"]),
         (&["l -> x", "l -> y"], &["l -> y"]),
         (&["d/a = 1", "d/"], &["d/", "d/a = 1"]),
         (&["f = 1", "g => f", "g = 2"], &["f = 1", "g = 2"]),

@@ -5,7 +5,7 @@ mod fixture;
 
 use std::path::{Path, PathBuf};
 
-use baler_layer::fuzzing::{apply_layer, match_glob, read_tar};
+use baler_layer::fuzzing::{apply_layer, match_glob, read_tar, read_zstd, stack_layers, write_tar};
 use baler_layer::tar::{Attributes, Owner, SpecialFile, TarWriter};
 use fixture::Fixture;
 use proptest::prelude::*;
@@ -38,6 +38,26 @@ fn the_corpus_of_tar() {
 }
 
 #[test]
+fn the_corpus_of_writer() {
+    replay("writer", write_tar);
+}
+
+#[test]
+fn the_corpus_of_zstd() {
+    replay("zstd", read_zstd);
+}
+
+fn stack_somewhere(bytes: &[u8]) {
+    let fixture = Fixture::new();
+    stack_layers(bytes, fixture.path());
+}
+
+#[test]
+fn the_corpus_of_whiteouts() {
+    replay("whiteouts", stack_somewhere);
+}
+
+#[test]
 fn the_corpus_of_glob() {
     replay("glob", match_glob);
 }
@@ -66,6 +86,21 @@ fn add(tar: &mut TarWriter<Vec<u8>>, kind: u8, name: &Path, target: &Path, mode:
 }
 
 proptest! {
+    #[test]
+    fn stacked_layers_are_those_of_the_model(bytes in prop::collection::vec(any::<u8>(), 0..70)) {
+        stack_somewhere(&bytes);
+    }
+
+    #[test]
+    fn entries_come_back(bytes in prop::collection::vec(any::<u8>(), 0..3000)) {
+        write_tar(&bytes);
+    }
+
+    #[test]
+    fn packed_bytes_come_back(bytes in prop::collection::vec(0..4u8, 0..3000)) {
+        read_zstd(&bytes);
+    }
+
     #[test]
     fn no_layer_leads_outside(
         entries in prop::collection::vec((0u8..6, names(), targets(), 0u32..0o10000), 1..12),

@@ -1,14 +1,14 @@
 //! Makes the entries of a layer, one after another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{BufRead, Seek, SeekFrom, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, linkat, mkdirat, mknodat, openat, symlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, linkat, mkdirat, mknodat, openat, symlinkat};
 use rustix::io::Errno;
 
 use super::place::{Kind, Target, failed, kind_at, split};
@@ -29,6 +29,8 @@ pub(super) struct Unpacker {
     owners: Owners,
     /// Directories of which the layer says something; their attributes come last, so that they can be filled.
     directories: BTreeMap<PathBuf, Option<Entry>>,
+    /// Directories that a whiteout takes away, and that are here because the layer names something in them.
+    taken_away: BTreeSet<PathBuf>,
     pub(super) index: OwnershipIndex,
     pub(super) skipped_devices: u64,
     pub(super) skipped_attributes: u64,
@@ -49,6 +51,7 @@ impl Unpacker {
             target: Target::open(target)?,
             owners,
             directories: BTreeMap::new(),
+            taken_away: BTreeSet::new(),
             index: OwnershipIndex::default(),
             skipped_devices: 0,
             skipped_attributes: 0,
@@ -83,6 +86,7 @@ impl Unpacker {
 
     /// Gives the directories their attributes, the deepest first.
     pub(super) fn finish(&mut self) -> Result<(), ApplyError> {
+        self.remove_hidden()?;
         for (path, entry) in std::mem::take(&mut self.directories).into_iter().rev() {
             let fail = |error| failed("set the attributes of", &path, error);
             let directory = self.target.open_directory(&path).map_err(fail)?;
@@ -93,6 +97,34 @@ impl Unpacker {
                     attributes::set(directory.as_fd(), &entry, self.owners).map_err(fail)?;
                 }
                 None => rustix::fs::fchmod(&directory, Mode::from_raw_mode(0o755)).map_err(fail)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes directories that are here only for whiteouts in them, where another whiteout hides all of it: with the
+    /// lower layers' part hidden, nothing would be left but an empty directory.
+    fn remove_hidden(&mut self) -> Result<(), ApplyError> {
+        let implicit = self.directories.iter().filter(|(_, entry)| entry.is_none()).map(|(path, _)| path.clone());
+        for path in implicit.rev().collect::<Vec<_>>() {
+            let is_below_opaque = path.ancestors().skip(1).any(|above| self.index.is_opaque(above));
+            if !is_below_opaque && !self.taken_away.contains(&path) {
+                continue;
+            }
+            let fail = |error| failed("remove", &path, error);
+            let directory = self.target.open_directory(&path).map_err(fail)?;
+            let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { continue };
+            if !has_only_whiteouts(directory.as_fd()).map_err(fail)? {
+                continue;
+            }
+            let parent = self.target.open_directory(parent).map_err(fail)?;
+            remove_at(parent.as_fd(), name).map_err(fail)?;
+            self.target.forget();
+            self.index.remove(&path);
+            self.directories.remove(&path);
+            if !is_below_opaque {
+                mknodat(&parent, name, FileType::CharacterDevice, Mode::empty(), 0).map_err(fail)?;
+                self.index.insert(&path, Node::Whiteout);
             }
         }
         Ok(())
@@ -121,6 +153,7 @@ impl Unpacker {
                     .and_then(|opened| attributes::set_opaque(opened.as_fd()))
                     .map_err(|error| failed("make opaque", &made.path, error))?;
                 self.index.set_opaque(&made.path);
+                self.taken_away.insert(made.path.clone());
             }
             self.directories.insert(made.path, None);
         }
@@ -155,7 +188,9 @@ impl Unpacker {
             let directory = self.target.directory(&place.parent)?;
             mkdirat(&directory.file, &*place.name, Mode::RWXU).map_err(fail)?;
         }
-        if found == Some(Kind::Whiteout) {
+        let is_lower = !matches!(self.owners, Owners::Restore(_));
+        if is_lower && matches!(found, Some(Kind::Whiteout | Kind::Symlink | Kind::Other)) {
+            // What stood here took away what lower layers have.
             self.make_opaque(&place.path)?;
         }
         self.index.insert(&place.path, Node::Directory(permissions(&entry)));
@@ -276,7 +311,11 @@ impl Unpacker {
         let directory = self.target.directory(&place.parent)?;
         match kind_at(directory.file.as_fd(), &place.name).map_err(fail)? {
             // A whiteout is about lower layers: what this one has stays, and hides what is below it.
-            Some(Kind::Directory) => return self.make_opaque(&place.path),
+            Some(Kind::Directory) => {
+                self.make_opaque(&place.path)?;
+                self.taken_away.insert(place.path);
+                return Ok(());
+            }
             Some(Kind::Symlink | Kind::Other | Kind::Whiteout) => return Ok(()),
             None => {}
         }
@@ -299,6 +338,17 @@ impl Unpacker {
             self.index.insert(path, Node::File(permissions));
         }
     }
+}
+
+fn has_only_whiteouts(directory: BorrowedFd<'_>) -> rustix::io::Result<bool> {
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if !matches!(name.as_bytes(), b"." | b"..") && kind_at(directory, name)? != Some(Kind::Whiteout) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn read_content<R: BufRead>(tar: &mut TarReader<R>, content: &mut Vec<u8>) -> Result<(), ReadError> {

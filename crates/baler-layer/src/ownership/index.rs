@@ -61,7 +61,7 @@ impl OwnershipIndex {
     }
 
     /// Whether `path` is a directory that hides what lower layers have in it.
-    pub(super) fn is_opaque(&self, path: &Path) -> bool {
+    pub(crate) fn is_opaque(&self, path: &Path) -> bool {
         self.opaque.contains(&PathKey::from(path))
     }
 

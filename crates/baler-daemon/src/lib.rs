@@ -29,5 +29,5 @@ pub use address::{Address, AddressError, Surroundings, TlsFiles, find_address};
 pub use daemon::{Daemon, ImageStore, Inspected};
 pub use error::DaemonError;
 pub use sink::DaemonSink;
-pub use source::DaemonSource;
+pub use source::{Copies, DaemonSource};
 pub use unix::Connect;

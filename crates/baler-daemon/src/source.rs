@@ -17,11 +17,18 @@ use crate::daemon::{Daemon, Inspected, docker_name};
 use crate::error::DaemonError;
 use crate::memory::{Memory, Remembered};
 
+/// Blobs of a daemon's images that somebody keeps elsewhere.
+pub trait Copies: Send + Sync {
+    /// The blob, if it is there and whole.
+    fn open(&self, digest: &Digest) -> Option<Box<dyn Read + Send>>;
+}
+
 /// The images of a daemon.
 pub struct DaemonSource {
     daemon: Arc<Daemon>,
     work: PathBuf,
     memory: Option<Memory>,
+    copies: Option<Arc<dyn Copies>>,
     exported: Mutex<BTreeMap<Digest, Arc<Archive>>>,
     /// Images whose documents were known before, and that were not exported.
     recalled: Mutex<BTreeMap<Digest, Remembered>>,
@@ -31,13 +38,19 @@ impl DaemonSource {
     /// `work` is a directory with room for the images that are read.
     pub fn new(daemon: Arc<Daemon>, work: &Path) -> Self {
         let (exported, recalled) = (Mutex::default(), Mutex::default());
-        Self { daemon, work: work.to_owned(), memory: None, exported, recalled }
+        Self { daemon, work: work.to_owned(), memory: None, copies: None, exported, recalled }
     }
 
     /// Keeps manifests and configs in `directory`, so that an image need not be exported for them each time.
     #[must_use]
     pub fn with_memory(self, directory: &Path) -> Self {
         Self { memory: Some(Memory::new(directory)), ..self }
+    }
+
+    /// Takes blobs from `copies` where it has them, so that an image need not be exported for them.
+    #[must_use]
+    pub fn with_copies(self, copies: Arc<dyn Copies>) -> Self {
+        Self { copies: Some(copies), ..self }
     }
 
     /// The daemon.
@@ -62,6 +75,11 @@ impl DaemonSource {
         let found = remembered.found()?;
         self.recalled().insert(id.clone(), remembered);
         Some(found)
+    }
+
+    /// A document of an image that was not exported.
+    fn known_document(&self, digest: &Digest) -> Option<Vec<u8>> {
+        self.recalled().values().find_map(|remembered| remembered.document(digest))
     }
 
     /// Exports the images of which only documents are known.
@@ -142,15 +160,20 @@ impl Source for DaemonSource {
     }
 
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>, SourceError> {
-        let known = self.recalled().values().find_map(|remembered| remembered.document(&descriptor.digest));
-        match known {
+        match self.known_document(&descriptor.digest) {
             Some(bytes) => Ok(bytes),
             None => self.with_blob(&descriptor.digest)?.document(descriptor),
         }
     }
 
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, SourceError> {
-        self.with_blob(&descriptor.digest)?.blob(descriptor)
+        if let Some(bytes) = self.known_document(&descriptor.digest) {
+            return Ok(Box::new(io::Cursor::new(bytes)));
+        }
+        match self.copies.as_ref().and_then(|copies| copies.open(&descriptor.digest)) {
+            Some(copy) => Ok(copy),
+            None => self.with_blob(&descriptor.digest)?.blob(descriptor),
+        }
     }
 }
 

@@ -166,6 +166,7 @@ impl Bench {
             run_image: &self.store,
             previous: Some(&self.store),
             cache: Some(&cache),
+            launch_cache: None,
         };
         let exported = export(&inputs, &places, &Silent)?;
         Ok((exported, Times { restore: restored, export: started.elapsed() }))

@@ -6,11 +6,13 @@
 //! | [`VolumeCache`] | a directory that other lifecycles use too | tars, by diffID |
 //! | [`ImageCache`] | an image in a registry | its layers |
 //!
-//! [`Cache`] is what restore and export ask of them.
+//! [`Cache`] is what restore and export ask of them. A [`LaunchCache`] is none of them: it has copies of what a daemon has.
 
 mod handover;
 mod image_cache;
+mod launch_cache;
 mod record;
+mod tar_directory;
 mod tree_cache;
 mod volume_cache;
 
@@ -24,9 +26,11 @@ use baler_layer::move_tree::MoveTreeError;
 use baler_layer::stat_manifest::StatManifestError;
 
 pub use image_cache::{ImageCache, ImageCachePlace};
+pub use launch_cache::LaunchCache;
 pub use record::CachedBlob;
+pub use tar_directory::StagedTar;
 pub use tree_cache::{BlobStore, TreeCache};
-pub use volume_cache::{StagedTar, VolumeCache};
+pub use volume_cache::VolumeCache;
 
 pub(crate) use tree_cache::CachedLayer;
 

@@ -1,38 +1,26 @@
-//! A cache in a directory, as all lifecycles read and write it (lifecycle, "Caches").
+//! A cache in a directory, as all lifecycles read and write it (lifecycle, "Caches"): tars and metadata, see `tar_directory`.
 //!
-//! ```text
-//! committed/io.buildpacks.lifecycle.cache.metadata     which layers there are
-//! committed/sha256:<diffID>.tar                        their tars
-//! staging/                                             what this build writes
-//! committed-backup/                                    the old content, while staging takes its place
-//! baler/                                               what restore and export tell each other: see `handover`
-//! ```
-//!
-//! Nothing else is put into `committed/`: other lifecycles take whatever is in there for theirs. A tar that restore has
-//! checked, and that is still the same file, stays by a link; it is neither read again nor copied.
+//! A tar that restore has checked, and that is still the same file, stays by a link; it is neither read again nor copied.
+//! What restore and export tell each other is beside it, see `handover`.
 
-use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use baler_cnb::labels::{CACHE_METADATA, CacheMetadata, encode};
+use baler_cnb::labels::{CacheMetadata, encode};
 use baler_image::Digest;
 
 use super::handover::{CheckedTars, FileIdentity, Handover, identity};
 use super::record::{BlobRecords, CachedBlob};
+use super::tar_directory::{StagedTar, TarDirectory};
 use super::{Cache, CacheError, CacheUpdate, diff_ids};
-use crate::files::{FileError, read_optional, remove_tree, write_file};
+use crate::files::{FileError, read_optional};
 use crate::restore::Restoration;
-
-const COMMITTED: &str = "committed";
-const STAGING: &str = "staging";
-const BACKUP: &str = "committed-backup";
 
 /// A cache in a directory.
 #[derive(Debug)]
 pub struct VolumeCache {
-    directory: PathBuf,
+    tars: TarDirectory,
     metadata: Option<CacheMetadata>,
     empty: CacheMetadata,
     damage: Option<serde_json::Error>,
@@ -42,34 +30,22 @@ pub struct VolumeCache {
     opened: Mutex<CheckedTars>,
 }
 
-/// A tar that is being written into the cache. It must not stop an export: what fails is told when it is committed.
-#[derive(Debug)]
-pub struct StagedTar {
-    file: tempfile::NamedTempFile,
-    failure: Option<io::Error>,
-    directory: PathBuf,
-}
-
 impl VolumeCache {
     /// Opens the cache in `directory`, which must exist. Metadata that cannot be read is an empty cache.
     pub fn open(directory: &Path) -> Result<Self, CacheError> {
         if !directory.is_dir() {
             return Err(CacheError::NoDirectory { path: directory.to_owned() });
         }
-        let (committed, backup) = (directory.join(COMMITTED), directory.join(BACKUP));
-        // A commit that was interrupted between its two renames.
-        if !committed.exists() && backup.is_dir() {
-            let _ = fs_err::rename(&backup, &committed);
-        }
-        let bytes = read_optional(&committed.join(CACHE_METADATA)).map_err(CacheError::File)?;
+        let tars = TarDirectory::open(directory);
+        let bytes = read_optional(&tars.metadata()).map_err(CacheError::File)?;
         let (metadata, damage) = match bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose() {
             Ok(metadata) => (metadata, None),
             Err(error) => (Some(CacheMetadata::default()), Some(error)),
         };
         let handover = Handover::new(directory);
         let records = handover.records();
-        let (directory, empty, opened) = (directory.to_owned(), CacheMetadata::default(), Mutex::default());
-        Ok(Self { directory, metadata, empty, damage, handover, records, opened })
+        let (empty, opened) = (CacheMetadata::default(), Mutex::default());
+        Ok(Self { tars, metadata, empty, damage, handover, records, opened })
     }
 
     /// Why its metadata cannot be used, if there is some.
@@ -77,52 +53,8 @@ impl VolumeCache {
         self.damage.as_ref()
     }
 
-    fn committed(&self, diff_id: &Digest) -> PathBuf {
-        self.directory.join(COMMITTED).join(file_name(diff_id))
-    }
-
-    fn staging(&self) -> Result<PathBuf, CacheError> {
-        let path = self.directory.join(STAGING);
-        fs_err::create_dir_all(&path)
-            .map_err(FileError::because("create directory", &path))
-            .map_err(CacheError::File)?;
-        Ok(path)
-    }
-
     fn opened(&self) -> MutexGuard<'_, CheckedTars> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Gives a committed tar a place in staging. Where there are no links, or none to another one's file, it is copied.
-    fn keep(&self, diff_id: &Digest, staging: &Path) -> Result<(), CacheError> {
-        let (old, new) = (self.committed(diff_id), staging.join(file_name(diff_id)));
-        let failed = |operation| FileError::because(operation, &old);
-        match fs_err::hard_link(&old, &new) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(CacheError::File(failed("link")(error))),
-            Err(_) => {
-                let mut file = fs_err::File::open(&old).map_err(failed("open")).map_err(CacheError::File)?;
-                let mut copy = StagedTar::begin(staging)?;
-                io::copy(&mut file, &mut copy).map_err(failed("copy")).map_err(CacheError::File)?;
-                copy.commit(diff_id)
-            }
-        }
-    }
-
-    /// Staging takes the place of what was committed; a failure leaves the old content.
-    fn replace(&self) -> io::Result<()> {
-        let path = |name| self.directory.join(name);
-        let has_old = path(COMMITTED).exists();
-        if has_old {
-            fs_err::rename(path(COMMITTED), path(BACKUP))?;
-        }
-        if let Err(error) = fs_err::rename(path(STAGING), path(COMMITTED)) {
-            if has_old {
-                fs_err::rename(path(BACKUP), path(COMMITTED))?;
-            }
-            return Err(error);
-        }
-        Ok(())
     }
 }
 
@@ -136,7 +68,7 @@ impl Cache for VolumeCache {
     }
 
     fn read(&self, diff_id: &Digest) -> Result<Box<dyn Read + Send>, CacheError> {
-        let path = self.committed(diff_id);
+        let path = self.tars.committed(diff_id);
         let attempt = || {
             let file = fs_err::File::open(&path)?;
             let identity = FileIdentity::of(&file.metadata()?);
@@ -153,12 +85,13 @@ impl Cache for VolumeCache {
 
     fn holds(&self, diff_id: &str) -> bool {
         let Ok(diff_id) = diff_id.parse() else { return false };
-        let is_same = |checked: &FileIdentity| identity(&self.committed(&diff_id)).is_ok_and(|found| found == *checked);
+        let is_same =
+            |checked: &FileIdentity| identity(&self.tars.committed(&diff_id)).is_ok_and(|found| found == *checked);
         self.opened().get(&diff_id).is_some_and(is_same)
     }
 
     fn begin_tar(&self) -> Result<Option<StagedTar>, CacheError> {
-        Ok(Some(StagedTar::begin(&self.staging()?)?))
+        self.tars.begin().map(Some)
     }
 
     fn hand_over(&self, restoration: &Restoration) -> Result<(), CacheError> {
@@ -172,80 +105,22 @@ impl Cache for VolumeCache {
     }
 
     fn commit(&self, update: CacheUpdate) -> Result<(), CacheError> {
-        let staging = self.staging()?;
         let diff_ids = diff_ids(&update.metadata);
-        for diff_id in &diff_ids {
-            if !staging.join(file_name(diff_id)).exists() {
-                self.keep(diff_id, &staging)?;
-            }
-        }
-        let wanted: Vec<String> = diff_ids.iter().map(file_name).collect();
-        remove_all_but(&staging, &wanted).map_err(CacheError::File)?;
         let metadata = encode(&update.metadata).map_err(CacheError::Encode)?;
-        write_file(&staging.join(CACHE_METADATA), metadata.as_bytes(), None).map_err(CacheError::File)?;
-        remove_tree(&self.directory.join(BACKUP)).map_err(CacheError::File)?;
-        self.replace().map_err(|source| CacheError::Replace { path: self.directory.clone(), source })?;
-        remove_tree(&self.directory.join(BACKUP)).map_err(CacheError::File)?;
+        self.tars.commit(&diff_ids, Some(&metadata))?;
         let mut blobs = update.blobs;
         blobs.retain(|diff_id, _| diff_ids.contains(diff_id));
         self.handover.put_records(&BlobRecords::new(blobs))
     }
 }
 
-impl StagedTar {
-    fn begin(directory: &Path) -> Result<Self, CacheError> {
-        let file = tempfile::Builder::new().prefix(".baler-").tempfile_in(directory);
-        let file = file.map_err(|source| CacheError::Tar { source })?;
-        Ok(Self { file, failure: None, directory: directory.to_owned() })
-    }
-
-    /// Gives the tar its name.
-    pub(crate) fn commit(self, diff_id: &Digest) -> Result<(), CacheError> {
-        let attempt = || {
-            if let Some(failure) = self.failure {
-                return Err(failure);
-            }
-            self.file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-            self.file.persist(self.directory.join(file_name(diff_id)))?;
-            Ok(())
-        };
-        attempt().map_err(|source| CacheError::Tar { source })
-    }
-}
-
-impl Write for StagedTar {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.failure.is_none() {
-            self.failure = self.file.write_all(bytes).err();
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn file_name(diff_id: &Digest) -> String {
-    format!("{diff_id}.tar")
-}
-
-/// Removes what earlier builds left that did not end.
-fn remove_all_but(directory: &Path, wanted: &[String]) -> Result<(), FileError> {
-    let because = || FileError::because("read directory", directory);
-    for entry in fs_err::read_dir(directory).map_err(because())? {
-        let entry = entry.map_err(because())?;
-        if !wanted.iter().any(|name| entry.file_name() == name.as_str()) {
-            remove_tree(&entry.path())?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use baler_cnb::labels::{BuildpackLayers, LayerMetadata};
+    use std::io::Write as _;
 
+    use baler_cnb::labels::{BuildpackLayers, CACHE_METADATA, LayerMetadata};
+
+    use super::super::tar_directory::{BACKUP, COMMITTED, file_name};
     use super::*;
 
     fn update(layers: &[&Digest]) -> CacheUpdate {

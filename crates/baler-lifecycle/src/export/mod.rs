@@ -50,7 +50,7 @@ pub(crate) use run::image_report;
 pub use run_image::offers_run_image;
 
 use crate::analyze::Analysis;
-use crate::cache::Cache;
+use crate::cache::{Cache, LaunchCache};
 use crate::mounted::{BuildUser, MountedDirectory};
 use crate::release_sboms::{self, SbomFiles};
 use crate::restore::Restoration;
@@ -139,6 +139,8 @@ pub struct ExportPlaces<'a> {
     /// Has the blobs of the previous image.
     pub previous: Option<&'a dyn Source>,
     pub cache: Option<&'a dyn Cache>,
+    /// Gets copies of the layers above the run image.
+    pub launch_cache: Option<&'a LaunchCache>,
 }
 
 /// What export wrote.

@@ -14,11 +14,11 @@ use baler_layer::stat_manifest::StatManifest;
 use super::cache::remembered;
 use super::content::{frame, is_large, write_tar};
 use super::error::LayerError;
-use super::pending::Pending;
+use super::pending::{Pending, PendingTars};
 use super::piece::{Content, Piece, Role};
-use super::plan::{remembers, reusable};
+use super::plan::{remembered_by, reusable};
 use crate::analyze::Analysis;
-use crate::cache::{Cache, CachedBlob};
+use crate::cache::{Cache, CachedBlob, LaunchCache};
 use crate::parallel;
 use crate::progress::{Activity, Observer, Running, Task};
 use crate::restore::Restoration;
@@ -27,6 +27,7 @@ use crate::restore::Restoration;
 pub(crate) struct Packer<'a> {
     pub(crate) sink: &'a dyn Sink,
     pub(crate) cache: Option<&'a dyn Cache>,
+    pub(crate) launch_cache: Option<&'a LaunchCache>,
     pub(crate) restoration: &'a Restoration,
     pub(crate) analysis: &'a Analysis,
     pub(crate) threads: NonZeroUsize,
@@ -203,14 +204,18 @@ impl Packer<'_> {
         let is_in_cache =
             cache.is_none_or(|cache| cache.sink().is_none() || cached.is_some_and(|sha| cache.holds(sha)));
         let has_trees = self.cache.is_some_and(|cache| cache.trees().is_some());
-        if has_trees || !piece.in_image || !is_in_cache || !remembers(self.analysis, &piece.role) {
+        if has_trees || !piece.in_image || !is_in_cache || remembered_by(self.analysis, &piece.role).is_empty() {
             return Ok(None);
         }
         // A tar that was checked can stay, if it turns out to be the same.
         let has_tar = cache.is_some_and(|cache| cached.is_some_and(|sha| cache.holds(sha)));
         let tar = cache.filter(|_| !has_tar).map(Cache::begin_tar).transpose()?.flatten();
         let is_written = tar.is_some();
-        let mut pending = Pending { image: None, cache: None, tar, is_shared: false };
+        let has_copy =
+            |launch: &&LaunchCache| remembered_by(self.analysis, &piece.role).iter().any(|sha| launch.has(sha));
+        let launch = self.launch_cache.filter(|launch| !has_copy(launch)).map(LaunchCache::begin).transpose()?;
+        let tars = PendingTars { cache: tar, launch };
+        let mut pending = Pending { image: None, cache: None, tars, is_shared: false };
         let diff_id = write(piece, NonZeroUsize::MIN, &mut pending)?.diff_id;
         let is_cached = cache.is_none() || is_written || cached.is_some_and(|sha| *sha == diff_id.to_string());
         let layer = reusable(self.analysis, &piece.role, &diff_id.to_string()).filter(|_| is_cached);
@@ -236,17 +241,15 @@ impl Packer<'_> {
         let shared = piece.in_image && has_trees && cache.is_some_and(|cache| cache.place() == self.sink.staging());
         let image = if piece.in_image { Some(self.sink.begin_blob()?) } else { None };
         let cache = cache.filter(|_| !shared).map(Sink::begin_blob).transpose()?;
-        Ok(Pending { image, cache, tar, is_shared: shared })
+        let launch = self.launch_cache.filter(|_| piece.in_image).map(LaunchCache::begin).transpose()?;
+        Ok(Pending { image, cache, tars: PendingTars { cache: tar, launch }, is_shared: shared })
     }
 }
 
 /// Writes the piece to where it goes: compressed for image and cache, as it is for a cache of tars.
 fn write(piece: &Piece<'_>, threads: NonZeroUsize, pending: &mut Pending) -> Result<Compressed, LayerError> {
-    let mut tar = pending.tar.take();
-    let mut produce = |output: &mut dyn Write| match &mut tar {
-        Some(tar) => write_tar(&piece.content, &mut Tee { first: output, second: tar }),
-        None => write_tar(&piece.content, output),
-    };
+    let mut tars = std::mem::take(&mut pending.tars);
+    let mut produce = |output: &mut dyn Write| write_tar(&piece.content, &mut Tee { first: output, second: &mut tars });
     let compressed = if pending.takes_blobs() {
         compress(threads, pending, produce)?
     } else {
@@ -259,7 +262,7 @@ fn write(piece: &Piece<'_>, threads: NonZeroUsize, pending: &mut Pending) -> Res
             diff_id: hashed.diff_id,
         }
     };
-    pending.tar = tar;
+    pending.tars = tars;
     Ok(compressed)
 }
 

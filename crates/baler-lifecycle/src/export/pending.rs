@@ -11,10 +11,17 @@ use crate::cache::{CacheError, StagedTar};
 pub(crate) struct Pending {
     pub(super) image: Option<Box<dyn BlobWriter>>,
     pub(super) cache: Option<Box<dyn BlobWriter>>,
-    /// For a cache of tars.
-    pub(super) tar: Option<StagedTar>,
+    pub(super) tars: PendingTars,
     /// Image and cache have their blobs in one place.
     pub(super) is_shared: bool,
+}
+
+/// Tars as they are.
+#[derive(Default)]
+pub(crate) struct PendingTars {
+    /// For a cache of tars.
+    pub(super) cache: Option<StagedTar>,
+    pub(super) launch: Option<StagedTar>,
 }
 
 impl Pending {
@@ -43,7 +50,26 @@ impl Packed {
         if let Some(writer) = pending.cache {
             writer.commit(&self.digest, self.size).map_err(CacheError::Store)?;
         }
-        pending.tar.map_or(Ok(()), |tar| tar.commit(&self.diff_id))
+        pending.tars.cache.map_or(Ok(()), |tar| tar.commit(&self.diff_id))
+    }
+
+    /// The tar for the launch cache, if it is a new one.
+    pub(crate) fn take_launch_tar(&mut self) -> Option<StagedTar> {
+        self.pending.as_mut()?.tars.launch.take()
+    }
+}
+
+impl Write for PendingTars {
+    /// A tar that cannot be written does not stop an export: it says so when it is committed.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for tar in [&mut self.cache, &mut self.launch].into_iter().flatten() {
+            tar.write_all(bytes)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

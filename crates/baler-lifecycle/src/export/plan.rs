@@ -143,9 +143,9 @@ pub(crate) fn reusable<'a>(analysis: &'a Analysis, role: &Role, diff_id: &str) -
     layers.find(|layer| is_remembered && layer.diff_id.to_string() == diff_id)
 }
 
-/// Whether the previous image has a layer of this role.
-pub(crate) fn remembers(analysis: &Analysis, role: &Role) -> bool {
-    analysis.metadata().is_some_and(|metadata| !remembered(metadata, role).is_empty())
+/// The diffIDs of this role that the previous image says it has.
+pub(crate) fn remembered_by<'a>(analysis: &'a Analysis, role: &Role) -> Vec<&'a str> {
+    analysis.metadata().map(|metadata| remembered(metadata, role)).unwrap_or_default()
 }
 
 /// The diffIDs that the previous image's label has for a role; several only for the application.

@@ -11,11 +11,13 @@ use super::app_layers::App;
 use super::config::ConfigInputs;
 use super::gather::{Gathered, gather};
 use super::labels::LabelInputs;
-use super::pack::{PackResult, Packer};
+use super::pack::{PackResult, Packed, Packer};
 use super::piece::{Piece, Role};
-use super::plan::{ExportPlan, Measured, PlanInputs, plan_export};
+use super::plan::{ExportPlan, Measured, PlanInputs, PlannedLayer, plan_export};
 use super::{ExportError, ExportInputs, ExportPlaces, Exported, LayerReport};
 use super::{apply, cache, pieces, run_image, sboms};
+use crate::cache::{CacheError, LaunchCache};
+use crate::error_text::chain;
 use crate::files::read_text;
 use crate::layers_directory::LayerId;
 use crate::log::Log;
@@ -34,6 +36,7 @@ pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Lo
     let packer = Packer {
         sink: places.sink,
         cache: places.cache,
+        launch_cache: places.launch_cache,
         restoration: inputs.restoration,
         analysis: inputs.analysis,
         threads: inputs.threads,
@@ -60,6 +63,9 @@ pub fn export(inputs: &ExportInputs<'_>, places: &ExportPlaces<'_>, log: &dyn Lo
         replaced_config: inputs.analysis.previous.as_ref().map(|it| it.image.manifest().value.config.digest.clone()),
     };
     let image = apply::store_image(places.sink, new, inputs.names, log)?;
+    if let Some(Err(error)) = places.launch_cache.map(|cache| keep_copies(cache, &plan.layers, &pieces, &mut results)) {
+        log.warn(&format!("Failed to export launch cache: {}", chain(&error)));
+    }
     let build = if features.legacy_bom_files { None } else { Some(build_report(inputs)?) };
     let build = build.filter(|build| !build.bom.is_empty());
     let report = Report { build, image: image_report(&image, inputs.names) };
@@ -173,6 +179,20 @@ fn store_layers(
         reports.push(LayerReport::of(&planned.what, diff_id, size, planned.outcome, packed.as_deref()));
     }
     Ok(reports)
+}
+
+/// Makes the image's layers above the run image what the launch cache has.
+fn keep_copies(
+    cache: &LaunchCache,
+    layers: &[PlannedLayer],
+    pieces: &[Piece<'_>],
+    results: &mut [PackResult],
+) -> Result<(), CacheError> {
+    let in_image = pieces.iter().zip(results).filter(|(piece, _)| piece.in_image);
+    cache.commit(layers.iter().zip(in_image).map(|(planned, (_, result))| {
+        let packed = result.as_mut().ok().and_then(Option::as_mut);
+        (&planned.layer.diff_id, packed.and_then(Packed::take_launch_tar))
+    }))
 }
 
 /// The pieces that the cache gets, in the order of the group and the layers' names.

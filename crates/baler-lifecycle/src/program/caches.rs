@@ -32,8 +32,7 @@ pub(super) fn warn_of_export(context: &Context<'_>) {
     }
 }
 
-/// A launch cache belongs to a daemon. There it would keep copies of what the daemon has, which is not needed: what is
-/// reused is asked for once, and only where the daemon wants it back.
+/// A launch cache belongs to a daemon: a registry gives out single layers.
 pub(super) fn warn_launch_cache(context: &Context<'_>) {
     let settings = context.settings;
     if settings.launch_cache_directory().is_some() && !settings.boolean("daemon", "CNB_USE_DAEMON") {

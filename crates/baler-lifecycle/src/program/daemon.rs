@@ -14,9 +14,14 @@ use baler_image::Engine;
 
 use super::Context;
 use super::failure::{Failure, code};
+use crate::cache::LaunchCache;
 
-/// Opens the daemon that the environment names.
-pub(super) fn open(context: &Context<'_>) -> Result<Arc<DaemonSource>, Failure> {
+/// Opens the daemon that the environment names. The launch cache has what need not be exported: layers, and what images
+/// say of themselves.
+pub(super) fn open(
+    context: &Context<'_>,
+    launch_cache: Option<&Arc<LaunchCache>>,
+) -> Result<Arc<DaemonSource>, Failure> {
     let settings = context.settings;
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
         Failure::new(code::FAILED, error).to("initialize docker client")
@@ -35,7 +40,13 @@ pub(super) fn open(context: &Context<'_>) -> Result<Arc<DaemonSource>, Failure> 
         Address::Unix(_) | Address::Tcp { .. } => Daemon::open(&address),
     };
     let daemon = daemon.map_err(|error| failed(error.into()))?;
-    Ok(Arc::new(DaemonSource::new(Arc::new(daemon), &settings.temporary_directory())))
+    let source = DaemonSource::new(Arc::new(daemon), &settings.temporary_directory());
+    Ok(Arc::new(match (launch_cache, settings.launch_cache_directory()) {
+        (Some(cache), Some(directory)) => {
+            source.with_memory(&directory.join("baler/images")).with_copies(Arc::<LaunchCache>::clone(cache))
+        }
+        (None, _) | (_, None) => source,
+    }))
 }
 
 type Request = (PathBuf, mpsc::SyncSender<io::Result<UnixStream>>);

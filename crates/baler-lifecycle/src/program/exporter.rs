@@ -179,6 +179,7 @@ pub(super) fn export_image(context: &Context<'_>, request: &Request<'_>) -> Resu
         run_image: request.images.run_image.as_ref(),
         previous: request.images.previous.as_deref().map(|source| source as _),
         cache: request.cache,
+        launch_cache: request.places.launch_cache(),
     };
     let exported = export(&inputs, &places, context.log).map_err(failed)?;
     write_toml(&settings.report_path(), &exported.report)

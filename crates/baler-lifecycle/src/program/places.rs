@@ -18,6 +18,7 @@ use baler_store::{Layout, LayoutError};
 use super::failure::{Failure, code};
 use super::sinks::{OneSink, OnlyImage, Sinks};
 use super::{Context, daemon, experimental, registries};
+use crate::cache::LaunchCache;
 use crate::error_text::chain;
 
 /// Where images are.
@@ -28,6 +29,7 @@ pub(super) enum Places {
         source: Arc<DaemonSource>,
         work: PathBuf,
         client: Arc<Client>,
+        launch_cache: Option<Arc<LaunchCache>>,
     },
     Layouts {
         directory: PathBuf,
@@ -67,8 +69,10 @@ impl Places {
         let settings = context.settings;
         let has_layouts = PlatformFeatures::for_api(settings.platform_api).oci_layout;
         if settings.boolean("daemon", "CNB_USE_DAEMON") {
-            let (client, source) = (registries::client(context)?, daemon::open(context)?);
-            return Ok(Self::Daemon { source, work: settings.temporary_directory(), client });
+            let launch_cache = settings.launch_cache_directory();
+            let launch_cache = launch_cache.map(|directory| Arc::new(LaunchCache::open(&directory)));
+            let (client, source) = (registries::client(context)?, daemon::open(context, launch_cache.as_ref())?);
+            return Ok(Self::Daemon { source, work: settings.temporary_directory(), client, launch_cache });
         }
         if !has_layouts || !settings.boolean("layout", "CNB_USE_LAYOUT") {
             return registries::client(context).map(Self::Registries);
@@ -86,6 +90,14 @@ impl Places {
             Self::Registries(client) | Self::Daemon { client, .. } | Self::Layouts { client, .. } => {
                 Self::Registries(Arc::clone(client))
             }
+        }
+    }
+
+    /// Keeps copies of the layers of images that go to the daemon.
+    pub(super) fn launch_cache(&self) -> Option<&LaunchCache> {
+        match self {
+            Self::Daemon { launch_cache, .. } => launch_cache.as_deref(),
+            Self::Registries(_) | Self::Layouts { .. } => None,
         }
     }
 

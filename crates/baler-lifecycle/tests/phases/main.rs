@@ -7,5 +7,6 @@
 mod cache;
 mod export;
 mod place;
+mod reference_cache;
 mod support;
 mod volume;

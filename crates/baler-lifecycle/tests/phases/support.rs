@@ -209,7 +209,8 @@ impl Machine {
             app_before: baler_lifecycle::export::AppBefore::NotKept,
         };
         let sink = self.sink.as_ref().unwrap_or(&self.store);
-        let places = ExportPlaces { sink, run_image: &self.store, previous: Some(&self.store), cache };
+        let places =
+            ExportPlaces { sink, run_image: &self.store, previous: Some(&self.store), cache, launch_cache: None };
         export(&inputs, &places, log)
     }
 

@@ -96,6 +96,7 @@ fn write(
         run_image: prepared.run_image.source(context.store),
         previous: prepared.previous.as_ref().map(|located| located.source(context.store) as &dyn Source),
         cache: Some(parts.cache),
+        launch_cache: None,
     };
     let exported = baler_lifecycle::export::export(inputs, &places, log);
     context.interrupt.check()?;

@@ -19,6 +19,7 @@ mod images;
 mod in_place;
 mod isolation;
 mod killed;
+mod launch_cache;
 mod launch_rules;
 mod login;
 mod misbehaviour;

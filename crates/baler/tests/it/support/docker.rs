@@ -31,7 +31,7 @@ impl Docker {
         for (flag, name) in [("--data-root", "data"), ("--exec-root", "exec"), ("--pidfile", "pid")] {
             command.arg(flag).arg(directory.path().join(name));
         }
-        command.args(["--bridge=none", "--iptables=false", "-H"]).arg(socket(directory.path()));
+        command.args(["--debug", "--bridge=none", "--iptables=false", "-H"]).arg(socket(directory.path()));
         let daemon = super::spawn(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log));
         let mut docker = Self { directory, daemon };
         let deadline = Instant::now() + Duration::from_mins(2);
@@ -50,6 +50,14 @@ impl Docker {
     /// Where it listens.
     pub fn address(&self) -> String {
         socket(self.directory.path())
+    }
+
+    /// How many requests so far were to export an image.
+    pub fn exports(&self) -> usize {
+        let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap();
+        let is_export =
+            |line: &&str| line.contains("Calling GET /") && line.contains("/images/") && line.contains("/get");
+        log.lines().filter(is_export).count()
     }
 
     /// Its client.

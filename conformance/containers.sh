@@ -254,6 +254,7 @@ with_engine() {
     api=0.15
     local access=("${credentials[@]}")
     note "$engine: rebaser, onto the switched run image"
+    fresh_volumes
     expect "*** Images" phase "$engine" 0 rebaser -force -insecure-registry "$registry" -run-image "$registry/switched:trixie" "$image-0.15"
     says "$engine" "$image-0.15" "word layer from the app" "$tls"
     [[ $(rebased_onto "docker://$image-0.15" --tls-verify=false) == "$registry/switched:trixie" ]] || die "the rebased image does not name its run image"
@@ -312,6 +313,7 @@ with_daemon() {
     expect "word layer from the app" docker run --rm --network none local/created
     docker pull --quiet "$registry/switched:trixie" > /dev/null
     note "docker: rebaser, onto the switched run image, in the daemon"
+    fresh_volumes
     expect "*** Images" phase docker 0 rebaser -daemon -force -run-image "$registry/switched:trixie" local/created
     expect "word layer from the app" docker run --rm --network none local/created
     [[ $(rebased_onto docker-daemon:local/created:latest --daemon-host "$DOCKER_HOST") == "$registry/switched:trixie" ]] || die "the rebased image does not name its run image"

@@ -50,6 +50,8 @@ pub enum LaunchError {
     FindLayers(#[source] io::Error),
     #[error("modify env")]
     ModifyEnvironment(#[source] ModifyEnvironmentError),
+    #[error("watch for signals")]
+    Signals(#[source] io::Error),
     #[error("exec.d")]
     ExecD(#[source] ExecDError),
     #[error(transparent)]

@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::{self, Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use baler_cnb::environment::Environment;
 use baler_cnb::features::PlatformFeatures;
@@ -19,6 +21,8 @@ use baler_launcher::shell::Surroundings;
 use baler_launcher::{direct, exec_d, layers, selection, shell};
 use fs_err as fs;
 use nix::unistd::{AccessFlags, eaccess};
+use signal_hook::consts::SIGTERM;
+use signal_hook::flag::register_conditional_shutdown;
 
 fn main() -> ExitCode {
     match run() {
@@ -70,7 +74,11 @@ fn launch(inputs: &Inputs, request: &Request<'_>, container: &Environment) -> Re
     let layers = layers::find(&layers_dir, &request.metadata.buildpacks).map_err(LaunchError::FindLayers)?;
     let mut environment = base_environment(container);
     modify_environment(&mut environment, &layers, process_type)?;
-    for program in collect(&layers, |layer| layers::exec_d(layer, process_type))? {
+    let programs = collect(&layers, |layer| layers::exec_d(layer, process_type))?;
+    if !programs.is_empty() {
+        end_when_asked()?;
+    }
+    for program in programs {
         exec_d::run(&program, &mut environment).map_err(LaunchError::ExecD)?;
     }
     let start = if selection.is_direct {
@@ -83,6 +91,13 @@ fn launch(inputs: &Inputs, request: &Request<'_>, container: &Environment) -> Re
     change_directory("working", &start.working_dir)?;
     let source = start.exec();
     Err(LaunchError::Exec { program: start.program, source })
+}
+
+/// Lets SIGTERM end the launcher, which as process 1 of a container would otherwise not notice it, while programs of the
+/// layers run. The process that it becomes has what every process begins with.
+fn end_when_asked() -> Result<(), LaunchError> {
+    let always = Arc::new(AtomicBool::new(true));
+    register_conditional_shutdown(SIGTERM, 128 + SIGTERM, always).map(drop).map_err(LaunchError::Signals)
 }
 
 fn modify_environment(

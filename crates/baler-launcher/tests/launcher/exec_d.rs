@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt as _, FdMapping};
 
@@ -117,6 +118,25 @@ fn failures_stop_the_launch() {
         let expected = expected.replace("{path}", "ERROR: failed to launch: exec.d: {layers}/test_a/l/exec.d/x");
         assert!(error.starts_with(&expected), "{script}: {error}");
     }
+}
+
+#[test]
+fn a_container_can_be_stopped_meanwhile() {
+    let image = image();
+    image.write_script("layers/test_a/l/exec.d/x", "touch {app}/runs; sleep 20\n");
+    let mut running = image.command("web", &[]).stdout(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !image.app().join("runs").exists() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let sent = Command::new("kill").args(["-TERM", &running.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    // Not by the signal itself, which process 1 of a container does not get.
+    assert_eq!(running.wait().unwrap().code(), Some(143));
+    // The process that comes after is not concerned.
+    image.write_script("layers/test_a/l/exec.d/x", "");
+    let started = image.start("launcher", &["--", "sh", "-c", "kill -TERM $$"]);
+    assert_eq!(started.code, -15);
 }
 
 #[test]

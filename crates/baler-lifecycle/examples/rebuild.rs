@@ -158,7 +158,7 @@ impl Bench {
             created: DEFAULT_CREATED,
             names: &names,
             threads: self.threads,
-            app_before: baler_lifecycle::export::AppBefore::NotKept,
+            app_before: baler_lifecycle::export::AppBefore::Changing,
         };
         let started = Instant::now();
         let places = ExportPlaces {

@@ -42,7 +42,7 @@ use baler_cnb::report::Report;
 use baler_cnb::run::{RunFile, StackFile};
 use baler_image::{Digest, ImageName, ResolvedImage, Sink, Source};
 
-pub use app_layers::{AppBefore, AppLayers, AppLayersError};
+pub use app_layers::{AppBefore, AppLayers};
 pub(crate) use apply::is_foreign;
 pub use error::{ExportError, LayerError};
 pub use run::export;

@@ -95,7 +95,7 @@ fn app_layers<'a>(
 ) -> Result<Vec<Piece<'a>>, ExportError> {
     let contents: Vec<Content<'a>> = match app {
         App::Unchanged(layers) => layers.iter().cloned().map(Content::Known).collect(),
-        App::Read { .. } => {
+        App::Read(_) => {
             let directory = directory_layer(inputs.app, inputs.app, inputs.user.image)?;
             // Without slices too the order is that of slices.
             let layers = plan_slices(&directory, &slices(gathered)).map_err(ExportError::AppLayers)?;

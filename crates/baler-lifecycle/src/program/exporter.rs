@@ -171,7 +171,7 @@ pub(super) fn export_image(context: &Context<'_>, request: &Request<'_>) -> Resu
         created: created(context),
         names: request.names,
         threads: threads(),
-        app_before: AppBefore::NotKept,
+        app_before: AppBefore::Changing,
     };
     let sink = InterruptibleSink { sink: &sinks, stop: context.interrupt.clone() };
     let places = ExportPlaces {

@@ -206,7 +206,7 @@ impl Machine {
             created: DEFAULT_CREATED,
             names: &self.names,
             threads: NonZeroUsize::new(self.threads).unwrap(),
-            app_before: baler_lifecycle::export::AppBefore::NotKept,
+            app_before: baler_lifecycle::export::AppBefore::Changing,
         };
         let sink = self.sink.as_ref().unwrap_or(&self.store);
         let places =

@@ -64,7 +64,7 @@ pub(super) fn export(
         created: request.created.unwrap_or(DEFAULT_CREATED),
         names: &names,
         threads: context.threads,
-        app_before: prepared.workspace.app_before(),
+        app_before: prepared.workspace.app_before(context.threads),
     };
     for located in std::iter::once(&prepared.run_image).chain(&prepared.previous) {
         prepared.destination.learn(&located.image);

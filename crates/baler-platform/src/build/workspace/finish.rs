@@ -19,7 +19,7 @@ pub(super) fn finish(
     mirror: &Mirror<'_>,
     marks: &Marks,
     directories: &[Done],
-) -> Result<(Vec<u8>, Time), WorkspaceError> {
+) -> Result<(Option<Vec<u8>>, Time), WorkspaceError> {
     let mut pairs: HashMap<&[u8], Pair> = HashMap::new();
     let mut latest = Time::default();
     let copier = Copier::new(mirror.owner);
@@ -38,12 +38,25 @@ pub(super) fn finish(
         }
         pairs.insert(&done.path, Pair { source: done.source, tree });
     }
-    let Some(recording) = mirror.recording else { return Ok((Vec::new(), latest)) };
+    let Some(recording) = mirror.recording else { return Ok((None, latest)) };
+    let is_recorded = |record: &Record| {
+        record.len() == pairs.len()
+            && directories.iter().all(|done| match pairs.get(done.path.as_slice()) {
+                Some(pair) => done.is_recorded && record.pair(&done.path) == Some(*pair),
+                None => true,
+            })
+    };
+    if mirror.record.is_some_and(is_recorded) {
+        return Ok((None, latest));
+    }
     let new = directories.iter().filter_map(|done| {
         let pair = *pairs.get(done.path.as_slice())?;
-        Some(NewDirectory { path: &done.path, pair, count: done.count, entries: &done.entries })
+        let recorded =
+            if done.is_recorded { mirror.record.and_then(|record| record.directory(&done.path)) } else { None };
+        let entries = recorded.map_or(done.entries.as_slice(), |found| found.bytes);
+        Some(NewDirectory { path: &done.path, pair, count: done.count, entries })
     });
-    Ok((Record::encode(recording.owner, new), latest))
+    Ok((Some(Record::encode(recording.owner, new)), latest))
 }
 
 /// What a copy of a directory has of it.

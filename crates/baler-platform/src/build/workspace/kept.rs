@@ -11,6 +11,7 @@
 //! on where a file system's times may tell less than everything.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use baler_store::{Scratch, ScratchError};
 use super::mirror::{Mirror, Recording};
 use super::record::Record;
 use super::state::{State, Time};
+use super::verify::is_as_recorded;
 use super::{Copied, Selection, WorkspaceError, check, zip_file};
 use crate::build::request::BuildRequest;
 use crate::context::Context;
@@ -60,8 +62,8 @@ pub(in super::super) struct Workspace {
     root_mode: Option<u32>,
     /// Where the cache has it between builds, if it is kept there.
     place: Option<PathBuf>,
-    /// Whether the record is that of the tree.
-    is_recorded: bool,
+    /// That of the tree, once that is up to date, where its times can be relied on.
+    record: Option<Record>,
     /// Whether all belongs to the build user already.
     is_given: bool,
 }
@@ -82,13 +84,13 @@ impl Workspace {
         }
         scratch.subdirectory(WORKSPACE)?;
         let tree = scratch.subdirectory(&format!("{WORKSPACE}/{TREE}"))?;
-        Ok(Self { directory, tree, root_mode: Some(ROOT_MODE), place, is_recorded: false, is_given: false })
+        Ok(Self { directory, tree, root_mode: Some(ROOT_MODE), place, record: None, is_given: false })
     }
 
     /// The empty directory `tree`, which others have made.
     pub(in super::super) fn borrowed(tree: &Path) -> Self {
         let (directory, tree) = (tree.to_owned(), tree.to_owned());
-        Self { directory, tree, root_mode: None, place: None, is_recorded: false, is_given: false }
+        Self { directory, tree, root_mode: None, place: None, record: None, is_given: false }
     }
 
     /// Where the application is.
@@ -141,11 +143,21 @@ impl Workspace {
             mirror.run()?
         };
         self.is_given = true;
-        let is_new = record.is_none_or(|record| record.bytes() != mirrored.record);
-        self.is_recorded = recording.is_some()
-            && (!is_new || fs_err::write(&record_path, &mirrored.record).is_ok())
-            && has_passed(&self.directory, mirrored.latest);
+        let recorded = match (recording, mirrored.record) {
+            (None, _) => None,
+            (Some(_), None) => record,
+            (Some(_), Some(bytes)) => {
+                self.write(&record_path, &bytes).ok().and_then(|()| Record::decode(owned_by, bytes))
+            }
+        };
+        self.record = recorded.filter(|_| has_passed(&self.directory, mirrored.latest));
         Ok(mirrored.copied)
+    }
+
+    /// Writes a new record. What was known by the old one is not known any more.
+    fn write(&self, path: &Path, record: &[u8]) -> io::Result<()> {
+        baler_sandbox::remove_tree(&self.directory.join(LAYERS)).map_err(|error| error.source)?;
+        fs_err::write(path, record)
     }
 
     /// Empties the tree of an earlier build, and forgets what it was.
@@ -160,20 +172,23 @@ impl Workspace {
         fs_err::create_dir(&self.tree).map_err(failed)
     }
 
-    /// What is known of the layers that the last build has made of the application.
-    pub(in super::super) fn app_before(&self) -> AppBefore {
-        if !self.is_recorded {
-            return AppBefore::NotKept;
+    /// What is known of the layers that the last build has made of the application: nothing if a build has changed it
+    /// since it was copied.
+    pub(in super::super) fn app_before(&self, threads: NonZeroUsize) -> AppBefore {
+        if !self.record.as_ref().is_some_and(|record| is_as_recorded(&self.tree, record, threads)) {
+            return AppBefore::Changing;
         }
-        AppLayers::read_from(&self.directory.join(LAYERS)).map_or(AppBefore::Unknown, AppBefore::Known)
+        let layers = fs_err::read(self.directory.join(LAYERS)).ok();
+        let layers = layers.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        layers.map_or(AppBefore::Unknown, AppBefore::Known)
     }
 
     /// Puts the tree into the cache for the next build, whatever a build has made of it, with the layers that the export
     /// has made of it, where they are new. Whatever fails costs time in the next build and nothing else.
     pub(in super::super) fn give_back(&self, layers: Option<&AppLayers>) -> io::Result<()> {
-        let Some(place) = self.place.as_ref().filter(|_| self.is_recorded) else { return Ok(()) };
+        let Some(place) = self.place.as_ref().filter(|_| self.record.is_some()) else { return Ok(()) };
         if let Some(layers) = layers {
-            layers.write_to(&self.directory.join(LAYERS)).map_err(io::Error::other)?;
+            fs_err::write(self.directory.join(LAYERS), serde_json::to_vec(layers).map_err(io::Error::other)?)?;
         }
         baler_sandbox::remove_tree(place).map_err(|error| error.source)?;
         fs_err::rename(&self.directory, place)

@@ -3,10 +3,11 @@
 //! What a [`Record`] shows to be unchanged on both sides stays; all else is removed and copied. Directories get their
 //! own attributes in the end, so that those without write permission can be filled.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use baler_lifecycle::mounted::Owner;
@@ -15,11 +16,13 @@ use rustix::io::Errno;
 
 use super::entry::{Copier, CopyError};
 use super::finish;
+use super::names::Names;
 use super::queue::{self, Queue};
 use super::record::{Pair, Record, push_entry};
 use super::state::{State, Time};
-use super::tree::{Marks, Presence, Tree, below, sorted_names};
+use super::tree::{Marks, Presence, Tree, below};
 use super::{Copied, Selection, WorkspaceError};
+use crate::project::FileFilter;
 
 /// A file system's clock may be as coarse as a second; an entry that changed later than this before it was read may
 /// change again without a trace.
@@ -53,7 +56,8 @@ pub(super) struct Recording {
 /// What came of it.
 pub(super) struct Mirrored {
     pub(super) copied: Copied,
-    pub(super) record: Vec<u8>,
+    /// The new record, where one is asked for and it is not the old one.
+    pub(super) record: Option<Vec<u8>>,
     /// The latest change that was made.
     pub(super) latest: Time,
 }
@@ -77,6 +81,8 @@ pub(super) struct Done {
     pub(super) is_absent: bool,
     pub(super) count: u32,
     pub(super) entries: Vec<u8>,
+    /// Whether the entries are those of the old record; then they are not kept here.
+    pub(super) is_recorded: bool,
     copied: Copied,
     latest: Time,
 }
@@ -129,7 +135,7 @@ impl Directory<'_> {
         let uncopied = |error: io::Error| self.mirror.uncopied(&job.path, error);
         let read = |error: io::Error| self.mirror.unreadable(&job.path, error);
         let from = open_source(&below(source, &job.path), job.path.is_empty()).map_err(|error| read(error.into()))?;
-        let names = sorted_names(from.as_fd()).map_err(read)?;
+        let names = Names::read(from.as_fd()).map_err(read)?;
         let mut tree = Tree::open((target, &job.path), job.presence, *record, self.marks).map_err(uncopied)?;
         let mut done = Done {
             path: job.path.clone(),
@@ -138,49 +144,54 @@ impl Directory<'_> {
             is_kept: job.is_kept,
             is_absent: job.presence == Presence::Absent,
             count: 0,
-            entries: Vec::new(),
+            entries: Vec::with_capacity(tree.recorded_bytes().len()),
+            is_recorded: false,
             copied: Copied::default(),
             latest: Time::default(),
         };
         let mut copier = Copier::new(self.mirror.owner);
         let mut wanted: Vec<&CStr> = Vec::new();
-        for name in &names {
-            if self.entry(from.as_fd(), name, &mut tree, &mut copier, &mut done)? {
+        let without = self.left_out(&job.path);
+        for name in names.iter().filter(|name| Some(name.to_bytes()) != without) {
+            if self.entry((&job.path, from.as_fd()), name, &mut tree, &mut copier, &mut done)? {
                 wanted.push(name);
             }
         }
         tree.remove_others(&wanted).map_err(uncopied)?;
+        done.is_recorded = job.presence == Presence::Old && tree.recorded_bytes() == done.entries;
+        if done.is_recorded {
+            done.entries = Vec::new();
+        }
         Ok(done)
     }
 
     /// Whether the entry has its place in the copy.
     fn entry(
         &self,
-        from: BorrowedFd<'_>,
+        (directory, from): (&[u8], BorrowedFd<'_>),
         name: &CStr,
         tree: &mut Tree<'_>,
         copier: &mut Copier,
         done: &mut Done,
     ) -> Result<bool, WorkspaceError> {
-        let path = joined(&done.path, name);
-        let selection = self.mirror.selection;
-        if below(self.mirror.source, &path) == selection.without {
-            return Ok(false);
-        }
+        let path = || joined(directory, name);
         let state = rustix::fs::statat(from, name, AtFlags::SYMLINK_NOFOLLOW)
-            .map_err(|error| self.mirror.unreadable(&path, error))?;
+            .map_err(|error| self.mirror.unreadable(&path(), error))?;
         let state = State::of(&state);
-        let is_kept = selection.filter.keeps(&path);
+        let is_kept = match self.mirror.selection.filter {
+            FileFilter::All => true,
+            filter @ (FileFilter::Include(_) | FileFilter::Exclude(_)) => filter.keeps(&path()),
+        };
         match state.kind() {
-            FileType::Directory => return self.directory(path, (name, state, is_kept), tree, done),
+            FileType::Directory => return self.directory(path(), (name, state, is_kept), tree, done),
             _ if !is_kept => return Ok(false),
             FileType::RegularFile | FileType::Symlink => {}
             _ => {
-                done.copied.left_out.push(below(Path::new(""), &path));
+                done.copied.left_out.push(below(Path::new(""), &path()));
                 return Ok(false);
             }
         }
-        let uncopied = |error| self.mirror.uncopied(&path, error);
+        let uncopied = |error| self.mirror.uncopied(&path(), error);
         done.copied.files += 1;
         let found = tree.look(name).map_err(uncopied)?;
         if let Some(pair) = found.and_then(|found| self.kept(from, (name, state), (tree, found), copier)) {
@@ -199,7 +210,7 @@ impl Directory<'_> {
             _ => copier.link(from, to, (name, state)),
         };
         let copy = copy.map_err(|error| match error {
-            CopyError::Source(error) => self.mirror.unreadable(&path, error),
+            CopyError::Source(error) => self.mirror.unreadable(&path(), error),
             CopyError::Tree(error) => uncopied(error),
         })?;
         done.copied.size += copy.size;
@@ -255,6 +266,13 @@ impl Directory<'_> {
         self.note(done, name, &Pair::default());
         self.queue.add(Job { path, source, is_kept, presence });
         Ok(true)
+    }
+
+    /// The name in this directory that is left out.
+    fn left_out(&self, path: &[u8]) -> Option<&[u8]> {
+        let without = self.mirror.selection.without;
+        let is_here = without.parent().is_some_and(|parent| parent == below(self.mirror.source, path));
+        without.file_name().filter(|_| is_here).map(OsStr::as_bytes)
     }
 
     fn note(&self, done: &mut Done, name: &CStr, pair: &Pair) {

@@ -9,7 +9,8 @@
 //! | `kept` | the copy of the last build, which only has to be brought up to date |
 //! | `mirror`, `tree`, `finish` | a tree made equal to another: its entries, and then its directories |
 //! | `entry` | one file or link, made anew |
-//! | `record`, `state` | what a copy was made from, by what the system says of each entry |
+//! | `verify` | whether a tree is what its record says |
+//! | `record`, `state`, `names` | what a copy was made from, by what the system says of each entry |
 //! | `queue` | the threads |
 //! | `zip_file` | an application as an archive |
 
@@ -17,12 +18,14 @@ mod entry;
 mod finish;
 mod kept;
 mod mirror;
+mod names;
 mod queue;
 mod record;
 mod state;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod verify;
 mod zip_file;
 
 use std::io;

@@ -47,6 +47,8 @@ pub(super) struct RecordedDirectory<'a> {
     pub(super) pair: Pair,
     /// By name.
     pub(super) entries: Vec<(&'a [u8], Pair)>,
+    /// The same as it is written.
+    pub(super) bytes: &'a [u8],
 }
 
 /// A directory with its entries, to be written. The path is relative to the root, which is the empty one.
@@ -106,8 +108,14 @@ impl Record {
         Some(Self { bytes, directories })
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// The paths of all directories.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &[u8]> {
+        self.directories.keys().map(Vec::as_slice)
+    }
+
+    /// How many directories there are.
+    pub(super) fn len(&self) -> usize {
+        self.directories.len()
     }
 
     /// The states of a directory.
@@ -118,12 +126,13 @@ impl Record {
     /// A directory and what is in it.
     pub(super) fn directory(&self, path: &[u8]) -> Option<RecordedDirectory<'_>> {
         let (pair, count, range) = self.directories.get(path)?;
-        let mut rest = self.bytes.get(range.clone())?;
-        let mut entries = Vec::new();
+        let bytes = self.bytes.get(range.clone())?;
+        let mut rest = bytes;
+        let mut entries = Vec::with_capacity(usize::try_from(*count).ok()?);
         for _ in 0..*count {
             entries.push((take_name(&mut rest)?, Pair::take_from(&mut rest)?));
         }
-        Some(RecordedDirectory { pair: *pair, entries })
+        Some(RecordedDirectory { pair: *pair, entries, bytes })
     }
 }
 

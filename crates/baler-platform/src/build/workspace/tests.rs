@@ -16,6 +16,7 @@ use super::kept::{clock, has_passed};
 use super::mirror::{Mirror, Mirrored, Recording};
 use super::record::Record;
 use super::state::Time;
+use super::verify::is_as_recorded;
 use super::{Copied, Selection, WorkspaceError, copy};
 use crate::project::{FileFilter, Patterns};
 
@@ -132,6 +133,7 @@ struct Places {
     root: PathBuf,
     source: PathBuf,
     tree: PathBuf,
+    threads: NonZeroUsize,
 }
 
 impl Places {
@@ -141,7 +143,7 @@ impl Places {
         let (source, tree) = (root.join("source"), root.join("tree"));
         fs_err::create_dir(&source).unwrap();
         fs_err::create_dir(&tree).unwrap();
-        Self { _work: work, root, source, tree }
+        Self { _work: work, root, source, tree, threads: NonZeroUsize::new(3).unwrap() }
     }
 
     /// Mirrors into `target`; with `ahead`, as if it were that many seconds later.
@@ -157,7 +159,7 @@ impl Places {
             root_mode: Some(0o777),
             record,
             recording: Some(Recording { now, owner: OWNER }),
-            threads: NonZeroUsize::new(3).unwrap(),
+            threads: self.threads,
         };
         let mirrored = mirror.run().unwrap();
         assert!(has_passed(&self.root, mirrored.latest));
@@ -207,22 +209,29 @@ fn check(rounds: &[Round], ahead: i64) {
             change.apply(&places.source);
         }
         let filter = filter(*choice);
-        let known = record.take().map(|bytes| Record::decode(OWNER, bytes).unwrap());
+        let old = record.take();
+        let known = old.clone().map(|bytes| Record::decode(OWNER, bytes).unwrap());
         let mirrored = places.mirror(&places.tree, &filter, known.as_ref(), ahead);
+        let bytes = mirrored.record.or(old).unwrap();
         let (expected, copied) = places.fresh(&filter);
         assert_eq!(seen(&places.tree), expected);
         assert_eq!(mirrored.copied, copied);
         // Where nothing changes, nothing is done.
-        let same = Record::decode(OWNER, mirrored.record.clone()).unwrap();
+        let same = Record::decode(OWNER, bytes.clone()).unwrap();
         let before = StatManifest::take(&places.tree).unwrap();
         let again = places.mirror(&places.tree, &filter, Some(&same), ahead);
         assert_eq!(before.compare(&places.tree).unwrap(), Comparison::Unchanged);
-        if ahead > 0 {
-            assert!(again.record == mirrored.record, "an unchanged tree was copied");
-        }
-        record = Some(again.record);
+        assert!(ahead == 0 || again.record.is_none(), "an unchanged tree was copied");
+        assert!(is_as_recorded(&places.tree, &same, places.threads));
+        let bytes = again.record.unwrap_or(bytes);
+        record = Some(bytes.clone());
+        let before = seen(&places.tree);
         for change in of_tree {
             change.apply(&places.tree);
+        }
+        if seen(&places.tree) != before {
+            let record = Record::decode(OWNER, bytes).unwrap();
+            assert!(!is_as_recorded(&places.tree, &record, places.threads), "a change is not seen");
         }
     }
 }
@@ -248,7 +257,8 @@ fn a_change_in_the_same_moment_is_seen() {
     let file = places.source.join("file");
     for byte in 0..200_u8 {
         Change::Write("file".into(), byte).apply(&places.source);
-        let record = Record::decode(OWNER, places.mirror(&places.tree, &FileFilter::All, None, 0).record).unwrap();
+        let record =
+            Record::decode(OWNER, places.mirror(&places.tree, &FileFilter::All, None, 0).record.unwrap()).unwrap();
         Change::WriteUnseen("file".into(), byte.wrapping_add(1)).apply(&places.source);
         places.mirror(&places.tree, &FileFilter::All, Some(&record), 0);
         assert_eq!(fs_err::read(places.tree.join("file")).unwrap(), fs_err::read(&file).unwrap());
@@ -259,7 +269,8 @@ fn a_change_in_the_same_moment_is_seen() {
 fn attributes_that_a_copy_does_not_have_are_refused() {
     let places = Places::make();
     Change::Directory("a".into()).apply(&places.source);
-    let record = Record::decode(OWNER, places.mirror(&places.tree, &FileFilter::All, None, 10).record).unwrap();
+    let record =
+        Record::decode(OWNER, places.mirror(&places.tree, &FileFilter::All, None, 10).record.unwrap()).unwrap();
     if rustix::fs::setxattr(places.tree.join("a"), "user.mark", b"x", rustix::fs::XattrFlags::empty()).is_err() {
         eprintln!("SKIP: the file system of {} has no extended attributes", places.root.display());
         return;

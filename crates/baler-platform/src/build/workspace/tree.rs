@@ -8,9 +8,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::names::Names;
 use super::record::{Pair, Record};
 use super::state::{State, Time};
 
@@ -50,8 +51,9 @@ pub(super) struct Tree<'a> {
     state: State,
     /// As recorded, so its names are those of the record.
     is_same: bool,
-    names: Vec<CString>,
+    names: Names,
     entries: Vec<(&'a [u8], Pair)>,
+    recorded: &'a [u8],
 }
 
 impl<'a> Tree<'a> {
@@ -63,7 +65,17 @@ impl<'a> Tree<'a> {
         marks: &'a Marks,
     ) -> io::Result<Self> {
         let (state, is_same, directory) = (State::default(), false, None);
-        let mut tree = Self { target, path, marks, directory, state, is_same, names: Vec::new(), entries: Vec::new() };
+        let mut tree = Self {
+            target,
+            path,
+            marks,
+            directory,
+            state,
+            is_same,
+            names: Names::default(),
+            entries: Vec::new(),
+            recorded: b"",
+        };
         if presence == Presence::Absent {
             return Ok(tree);
         }
@@ -73,16 +85,17 @@ impl<'a> Tree<'a> {
         if presence == Presence::Old {
             let recorded = record.and_then(|record| record.directory(path));
             let is_root = path.is_empty();
-            tree.is_same = recorded
-                .as_ref()
-                .is_some_and(|found| comparable(is_root, found.pair.tree) == comparable(is_root, tree.state));
-            tree.entries = recorded.map(|found| found.entries).unwrap_or_default();
+            tree.is_same =
+                recorded.as_ref().is_some_and(|found| is_same_directory(is_root, found.pair.tree, tree.state));
+            if let Some(found) = recorded {
+                (tree.entries, tree.recorded) = (found.entries, found.bytes);
+            }
             if record.is_some() && (is_root || !tree.is_same) && has_attributes(&directory)? {
                 return Err(io::Error::other("it has attributes that a copy does not have"));
             }
             if !tree.is_same {
                 lift(&directory, &mut tree.state.mode)?;
-                tree.names = sorted_names(directory.as_fd())?;
+                tree.names = Names::read(directory.as_fd())?;
                 marks.add(path);
             }
         } else {
@@ -90,6 +103,11 @@ impl<'a> Tree<'a> {
         }
         tree.directory = Some(directory);
         Ok(tree)
+    }
+
+    /// What was recorded of all entries.
+    pub(super) fn recorded_bytes(&self) -> &[u8] {
+        self.recorded
     }
 
     /// The directory, if it is there.
@@ -104,11 +122,7 @@ impl<'a> Tree<'a> {
 
     /// Whether there is anything by this name.
     pub(super) fn has(&self, name: &CStr) -> bool {
-        if self.is_same {
-            self.recorded(name).is_some()
-        } else {
-            self.names.binary_search_by(|found| found.as_bytes().cmp(name.to_bytes())).is_ok()
-        }
+        if self.is_same { self.recorded(name).is_some() } else { self.names.has(name) }
     }
 
     /// What was recorded of an entry.
@@ -181,32 +195,21 @@ impl<'a> Tree<'a> {
             let names = self.entries.iter().map(|(name, _)| *name).filter(|name| is_other(name));
             names.filter_map(|name| CString::new(name).ok()).collect()
         } else {
-            self.names.iter().filter(|name| is_other(name.as_bytes())).cloned().collect()
+            self.names.iter().filter(|name| is_other(name.to_bytes())).map(CStr::to_owned).collect()
         };
         names.iter().try_for_each(|name| self.remove(name))
     }
 }
 
-/// A state as it can be compared: moving a tree changes its root.
-fn comparable(is_root: bool, state: State) -> State {
-    if is_root { State { changed: Time::default(), ..state } } else { state }
+/// Whether two states of a directory are the same. Moving a tree changes its root.
+pub(super) fn is_same_directory(is_root: bool, one: State, other: State) -> bool {
+    let comparable = |state: State| if is_root { State { changed: Time::default(), ..state } } else { state };
+    comparable(one) == comparable(other)
 }
 
 /// `directory` with `relative` below it.
 pub(super) fn below(directory: &Path, relative: &[u8]) -> PathBuf {
     if relative.is_empty() { directory.to_owned() } else { directory.join(OsStr::from_bytes(relative)) }
-}
-
-pub(super) fn sorted_names(directory: BorrowedFd<'_>) -> io::Result<Vec<CString>> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(directory)? {
-        let entry = entry?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            names.push(entry.file_name().to_owned());
-        }
-    }
-    names.sort_unstable();
-    Ok(names)
 }
 
 /// Opens a directory of the copy, whatever mode a build has given it.

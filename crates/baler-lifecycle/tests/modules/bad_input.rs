@@ -26,6 +26,12 @@ const CASE: Case = Case { phase: "", files: &[], arguments: &[], environment: &[
 const WITH_EXTENSION: &str = "[[order]]\n[[order.group]]\nid = \"a\"\nversion = \"1\"\n\
     [[order-extensions]]\n[[order-extensions.group]]\nid = \"x\"\nversion = \"1\"\n";
 
+const EXTENSION: &str = "api = \"0.10\"\n[extension]\nid = \"x\"\nversion = \"1\"\n";
+
+/// So that the files of the build stay what they are.
+const APART: &[&str] =
+    &["-extensions", "{place}/extensions", "-group", "{place}/other-group.toml", "-plan", "{place}/other-plan.toml"];
+
 const CASES: &[Case] = &[
     // Files that detect reads.
     Case { phase: "detect", files: &[("layers/order.toml", None)], code: 1, says: &["/cnb/order.toml"], ..CASE },
@@ -93,6 +99,35 @@ const CASES: &[Case] = &[
     },
     Case { phase: "detect", arguments: &["-group", "/dev/full"], code: 1, says: &["/dev/full"], ..CASE },
     Case { phase: "detect", arguments: &["-plan", "{place}"], code: 1, says: &["could not write {place}"], ..CASE },
+    Case {
+        phase: "detect",
+        files: &[
+            ("layers/order.toml", Some(WITH_EXTENSION)),
+            ("extensions/x/1/extension.toml", Some(EXTENSION)),
+            ("extensions/x/1/bin/detect", Some("#!/bin/sh\n")),
+            (
+                "extensions/x/1/bin/generate",
+                Some("#!/bin/sh\necho '[[build.args' >$CNB_OUTPUT_DIR/extend-config.toml\n"),
+            ),
+        ],
+        arguments: APART,
+        code: 92,
+        says: &["extend-config.toml", "1 | [[build.args"],
+        ..CASE
+    },
+    Case {
+        phase: "detect",
+        files: &[
+            ("layers/order.toml", Some(WITH_EXTENSION)),
+            ("extensions/x/1/extension.toml", Some(EXTENSION)),
+            ("extensions/x/1/bin/detect", Some("#!/bin/sh\n")),
+            ("extensions/x/1/bin/generate", Some("#!/bin/sh\nexit 7\n")),
+        ],
+        arguments: APART,
+        code: 91,
+        says: &["extension x@1 failed", "7"],
+        ..CASE
+    },
     // Files that build reads, and what buildpacks write.
     Case { phase: "build", files: &[("layers/group.toml", None)], code: 1, says: &["layers/group.toml"], ..CASE },
     Case {

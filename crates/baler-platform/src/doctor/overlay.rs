@@ -53,6 +53,10 @@ fn file_system(path: &Path) -> String {
     // The kernel's type differs between architectures; the numbers have 32 bits.
     #[expect(clippy::cast_sign_loss, reason = "a number, not an amount")]
     let number = (state.f_type as u64) & 0xffff_ffff;
+    name_of(number)
+}
+
+fn name_of(number: u64) -> String {
     let known = FILE_SYSTEMS.iter().find(|(magic, _)| *magic == number);
     known.map_or_else(|| format!("type {number:#x}"), |(_, name)| (*name).to_owned())
 }
@@ -65,5 +69,8 @@ mod tests {
     fn file_systems_have_names() {
         assert_eq!(file_system(Path::new("/dev/shm")), "tmpfs");
         assert_eq!(file_system(Path::new("/absent")), "unknown");
+        // Not every machine has these, and no test can mount them.
+        assert_eq!((name_of(0x6969), name_of(0xff53_4d42)), ("NFS".to_owned(), "CIFS".to_owned()));
+        assert_eq!(name_of(0x1234), "type 0x1234");
     }
 }

@@ -105,6 +105,23 @@ ls -l /proc/self/fd";
 }
 
 #[test]
+fn without_a_network_there_is_only_loopback() {
+    let interfaces = r"busybox sed -n 's/^ *\([a-z0-9.-]*\):.*/has \1/p' /proc/net/dev";
+    let host = std::fs::read_to_string("/proc/net/dev").unwrap().lines().filter(|line| line.contains(':')).count();
+    for user in users() {
+        let Some(place) = Place::with_builder(user, &["probe"]) else { return };
+        buildpack(&place, "probe", "exit 0", interfaces);
+        application(&place, &[("x", "x")]);
+        place.create_builder();
+        let seen = |arguments: &[&str]| {
+            let built = place.build(arguments).success().stdout;
+            built.lines().filter(|line| line.starts_with("has ")).count()
+        };
+        assert_eq!((seen(&["--network", "none"]), seen(&[])), (1, host), "{user:?}");
+    }
+}
+
+#[test]
 fn names_resolve_and_the_hosts_certificates_are_there() {
     let script = "cat /etc/resolv.conf; echo cert=${SSL_CERT_FILE-} node=${NODE_EXTRA_CA_CERTS-}; test -s \"${SSL_CERT_FILE-/none}\" && echo readable";
     for user in users() {

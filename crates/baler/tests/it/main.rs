@@ -26,6 +26,7 @@ mod misbehaviour;
 mod modules;
 mod naming;
 mod packages;
+mod packaging;
 mod phase_programs;
 mod progress;
 mod project;

@@ -14,24 +14,57 @@ use baler_layer::tar::Owner;
 use fixture::Fixture;
 use proptest::prelude::*;
 
-/// `*` and `?` alone, by trying everything.
-fn is_match(pattern: &[char], name: &[char]) -> bool {
-    match (pattern.first(), name.first()) {
+/// A piece of a pattern, and what it stands for.
+#[derive(Clone, Debug)]
+enum Token {
+    Char(char),
+    /// The same behind a backslash.
+    Escaped(char),
+    One,
+    Any,
+    Class {
+        is_negated: bool,
+        from: char,
+        to: char,
+    },
+}
+
+/// What stands between two slashes.
+type Part = Vec<Token>;
+type Pattern = Vec<Part>;
+
+fn text(pattern: &Pattern) -> String {
+    let token = |token: &Token| match token {
+        Token::Char(character) => character.to_string(),
+        Token::Escaped(character) => format!("\\{character}"),
+        Token::One => "?".to_owned(),
+        Token::Any => "*".to_owned(),
+        Token::Class { is_negated, from, to } => format!("[{}{from}-{to}]", if *is_negated { "^" } else { "" }),
+    };
+    pattern.iter().map(|part| part.iter().map(token).collect::<String>()).collect::<Vec<_>>().join("/")
+}
+
+/// By trying everything.
+fn is_match(part: &[Token], name: &[char]) -> bool {
+    let is_one = |token: &Token, found: char| match token {
+        Token::Char(character) | Token::Escaped(character) => *character == found,
+        Token::One => true,
+        Token::Class { is_negated, from, to } => (*from..=*to).contains(&found) != *is_negated,
+        Token::Any => false,
+    };
+    match (part.split_first(), name.split_first()) {
         (None, None) => true,
-        (Some('*'), _) => is_match(&pattern[1..], name) || (!name.is_empty() && is_match(pattern, &name[1..])),
-        (Some('?'), Some(_)) => is_match(&pattern[1..], &name[1..]),
-        (Some(one), Some(other)) if one == other => is_match(&pattern[1..], &name[1..]),
-        (Some(_) | None, _) => false,
+        (Some((Token::Any, rest)), _) => is_match(rest, name) || (!name.is_empty() && is_match(part, &name[1..])),
+        (Some((token, rest)), Some((found, names))) => is_one(token, *found) && is_match(rest, names),
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }
 
-fn has_pattern(slice: &[String], path: &Path) -> bool {
-    let chars = |text: &str| text.chars().collect::<Vec<_>>();
+fn has_pattern(slice: &[Pattern], path: &Path) -> bool {
     slice.iter().any(|pattern| {
-        let parts: Vec<_> = pattern.split('/').map(chars).collect();
         path.ancestors().any(|path| {
-            let names: Vec<_> = path.iter().map(|name| chars(name.to_str().unwrap())).collect();
-            names.len() == parts.len() && names.iter().zip(&parts).all(|(name, part)| is_match(part, name))
+            let names: Vec<Vec<char>> = path.iter().map(|name| name.to_str().unwrap().chars().collect()).collect();
+            names.len() == pattern.len() && names.iter().zip(pattern).all(|(name, part)| is_match(part, name))
         })
     })
 }
@@ -43,8 +76,20 @@ fn files() -> impl Strategy<Value = BTreeSet<String>> {
     prop::collection::btree_set(path, 1..12)
 }
 
-fn slices() -> impl Strategy<Value = Vec<Vec<String>>> {
-    let pattern = prop::collection::vec("[a-d*?]{1,3}", 1..4).prop_map(|parts| parts.join("/"));
+fn slices() -> impl Strategy<Value = Vec<Vec<Pattern>>> {
+    let letter = || prop::char::range('a', 'd');
+    let token = prop_oneof![
+        3 => letter().prop_map(Token::Char),
+        1 => letter().prop_map(Token::Escaped),
+        1 => Just(Token::One),
+        2 => Just(Token::Any),
+        1 => (any::<bool>(), letter(), letter()).prop_map(|(is_negated, one, other)| Token::Class {
+            is_negated,
+            from: one.min(other),
+            to: one.max(other),
+        }),
+    ];
+    let pattern = prop::collection::vec(prop::collection::vec(token, 1..4), 1..4);
     prop::collection::vec(prop::collection::vec(pattern, 0..3), 0..4)
 }
 
@@ -59,7 +104,7 @@ proptest! {
         }
         let (root, path_in_image) = (fixture.path().to_owned(), "/workspace".into());
         let directory = DirectoryLayer { root, path_in_image, mode: None, owner: Owner::ROOT, ancestors: Vec::new() };
-        let given: Vec<_> = slices.iter().map(|paths| Slice { paths: paths.clone() }).collect();
+        let given: Vec<_> = slices.iter().map(|paths| Slice { paths: paths.iter().map(text).collect() }).collect();
         let layers = plan_slices(&directory, &given).unwrap();
         prop_assert_eq!(layers.len(), slices.len() + 1);
         let mut found = BTreeMap::new();

@@ -12,5 +12,6 @@ mod handover;
 mod layouts;
 mod programs;
 mod registries;
+mod requests;
 mod signals;
 mod support;

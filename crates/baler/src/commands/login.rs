@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use baler_platform::output::{Level, Output as _};
 use baler_registry::{Client, Credentials, Keychain, LoginKey, Origin, Secret, Settings, erase_login, store_login};
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
+use super::password;
 use crate::arguments::{LoginArguments, LogoutArguments};
 use crate::host;
 use crate::output::Console;
@@ -57,7 +57,7 @@ fn typed(arguments: &LoginArguments) -> anyhow::Result<(String, Secret)> {
         std::io::stdin().take(64 * 1024).read_to_string(&mut text).context("could not read the password")?;
         text.trim_end_matches(['\r', '\n']).to_owned()
     } else if is_terminal {
-        hidden(|| ask("Password: "))?
+        password::ask("Password: ")?
     } else {
         bail!("there is no terminal to ask for the password: use --password-stdin");
     };
@@ -73,18 +73,4 @@ fn ask(prompt: &str) -> anyhow::Result<String> {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
-}
-
-/// Does something while the terminal does not show what is typed.
-fn hidden<T>(act: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let stdin = std::io::stdin();
-    let before = tcgetattr(&stdin)?;
-    let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(&stdin, OptionalActions::Flush, &silent)?;
-    let result = act();
-    tcsetattr(&stdin, OptionalActions::Now, &before)?;
-    // The end of the line was not shown either.
-    let _ = std::io::stderr().lock().write_all(b"\n");
-    result
 }

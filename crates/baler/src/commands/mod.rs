@@ -10,6 +10,7 @@ mod inspect;
 mod load;
 mod login;
 mod package;
+mod password;
 pub(crate) mod prune;
 mod pull;
 mod push;

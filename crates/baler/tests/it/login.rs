@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use baler_test_registry::{Auth, Fault, Image, Options, Rule, TestRegistry, TokenServer, User as Account};
 
-use crate::support::{Outcome, Place, User, spawn, users};
+use crate::support::{Outcome, Place, Terminal, User, spawn, users};
 
 fn protected(auth: Auth) -> TestRegistry {
     let registry = TestRegistry::start(Options { auth, ..Options::default() }).unwrap();
@@ -45,6 +45,37 @@ fn in_and_out() {
             place.run(&["logout", &address]).success();
             resolve().failure(1);
         }
+    }
+}
+
+/// At a terminal the password is asked for and not shown; whatever ends the prompt, the terminal shows again what is typed.
+#[test]
+fn the_password_is_asked_for_at_a_terminal() {
+    for user in users() {
+        let Some(place) = Place::new(user) else { return };
+        let registry = protected(Auth::Basic(vec![Account::new("me", "s3crét")]));
+        let address = registry.address();
+        let Some(mut terminal) = Terminal::start(&place, &["login", &address]) else { return };
+        terminal.wait_for("Username: ");
+        terminal.enter("me");
+        terminal.wait_for("Password: ");
+        assert!(!terminal.echoes());
+        // With what was typed wrongly, and taken back.
+        terminal.enter("nonsense\u{15}s3cr\u{20ac}\u{7f}\u{e9}t");
+        terminal.wait_for(&format!("Logged in to {address} as me"));
+        assert!(terminal.echoes());
+        let (code, said) = terminal.end();
+        assert_eq!(code, Some(0), "{said}");
+        assert!(!said.contains("s3cr") && !said.contains("nonsense"), "{said}");
+        assert!(place.path().join(".docker/config.json").exists());
+
+        let mut terminal = Terminal::start(&place, &["login", &address, "-u", "me"]).unwrap();
+        terminal.wait_for("Password: ");
+        terminal.press(b's');
+        terminal.press(3);
+        terminal.wait_for("interrupted");
+        assert_eq!(terminal.end().0, Some(130));
+        assert!(terminal.echoes());
     }
 }
 

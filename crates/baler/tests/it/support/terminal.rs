@@ -44,6 +44,22 @@ impl Terminal {
         self.keyboard.write_all(&[key]).unwrap();
     }
 
+    /// Types a line.
+    pub fn enter(&mut self, line: &str) {
+        self.keyboard.write_all(format!("{line}\r").as_bytes()).unwrap();
+    }
+
+    /// Whether the terminal shows what is typed.
+    pub fn echoes(&self) -> bool {
+        rustix::termios::tcgetattr(&self.keyboard).unwrap().local_modes.contains(rustix::termios::LocalModes::ECHO)
+    }
+
+    /// Waits for the program's end; with which code it ended, and all that was said.
+    pub fn end(&mut self) -> (Option<i32>, &str) {
+        let code = self.child.wait().unwrap().code();
+        (code, &self.said)
+    }
+
     /// Reads until `text` was said. The test ends with the program, which says why it did not.
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) {

@@ -26,6 +26,9 @@ pub enum RegistryError {
     Status { url: String, status: u16, codes: Vec<ErrorCode>, retry_after: Option<Duration> },
     #[error("host of {url} not found")]
     HostNotFound { url: String },
+    /// The system's name servers say nothing, or that they do not know.
+    #[error("could not look up the host of {url}: no name server answered")]
+    NameServer { url: String },
     #[error("could not connect to {url}")]
     Connect { url: String, source: io::Error },
     #[error("no secure connection to {url}: {fault}")]
@@ -122,6 +125,8 @@ impl RegistryError {
             Self::NotFound { .. }
             | Self::Refused { .. }
             | Self::HostNotFound { .. }
+            // The system has tried it more than once.
+            | Self::NameServer { .. }
             | Self::Tls { .. }
             | Self::TooLarge { .. }
             | Self::Protocol { .. }
@@ -153,6 +158,7 @@ impl RegistryError {
             | Self::RateLimited { url, .. }
             | Self::Status { url, .. }
             | Self::HostNotFound { url }
+            | Self::NameServer { url }
             | Self::Connect { url, .. }
             | Self::Tls { url, .. }
             | Self::Proxy { url }
@@ -174,7 +180,11 @@ impl RegistryError {
     pub(crate) fn is_out_of_reach(&self) -> bool {
         matches!(
             self.root(),
-            Self::HostNotFound { .. } | Self::Connect { .. } | Self::Tls { .. } | Self::TimedOut { .. }
+            Self::HostNotFound { .. }
+                | Self::NameServer { .. }
+                | Self::Connect { .. }
+                | Self::Tls { .. }
+                | Self::TimedOut { .. }
         )
     }
 
@@ -199,6 +209,7 @@ impl RegistryError {
             Self::Refused { .. } | Self::Unprotected { .. } | Self::Credentials { .. } => Group::Refused,
             Self::RateLimited { retry_after, .. } => Group::RateLimited(*retry_after),
             Self::HostNotFound { .. }
+            | Self::NameServer { .. }
             | Self::Connect { .. }
             | Self::Tls { .. }
             | Self::Proxy { .. }

@@ -18,7 +18,7 @@ use crate::host_certificates::AllCertificates;
 use crate::http_date;
 use crate::location::Location;
 use crate::no_proxy::is_excepted;
-use crate::resolver::SystemResolver;
+use crate::resolver::{NoNameServer, SystemResolver};
 use crate::secret::Secret;
 use crate::settings::{Proxies, Settings};
 use crate::tls;
@@ -248,6 +248,7 @@ fn classify(at: &Location, error: ureq::Error) -> RegistryError {
     let url = at.to_string();
     match error {
         ureq::Error::HostNotFound => RegistryError::HostNotFound { url },
+        ureq::Error::Other(error) if error.is::<NoNameServer>() => RegistryError::NameServer { url },
         ureq::Error::Timeout(_) => RegistryError::TimedOut { url },
         ureq::Error::Rustls(error) => RegistryError::Tls { url, fault: tls::fault(&error) },
         ureq::Error::Tls(_) => RegistryError::Tls { url, fault: TlsFault::Other },

@@ -91,6 +91,9 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
         RegistryError::HostNotFound { .. } => {
             format!("is {host} spelt right? Where names are found through a proxy only, set https_proxy")
         }
+        RegistryError::NameServer { .. } => {
+            "is there a network here? /etc/resolv.conf names the name servers; where names are found through a proxy only, set https_proxy".to_owned()
+        }
         RegistryError::Connect { .. } => {
             format!("is a registry running at {host}? A firewall, or a proxy that must be named with https_proxy?")
         }

@@ -128,6 +128,32 @@ fn each_fault_has_its_own_words() {
     }
 }
 
+/// Where no name server answers it is not known whether there is such a name, and that is what is said. One that is wrong
+/// is a third thing.
+#[test]
+fn names_that_cannot_be_looked_up() {
+    let Some(place) = Place::new(User::Caller) else { return };
+    let inner = place.command(&["resolve", "registry.example/team/app", "--from", "registry"]);
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--map-root-user", "--net"]).arg(inner.get_program()).args(inner.get_args()).env_clear();
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(place.path());
+    let failed = crate::support::outcome(&mut command);
+    if failed.stderr.starts_with("unshare: ") {
+        eprintln!("SKIP: needs user namespaces");
+        return;
+    }
+    let said = failed.failure(1).stderr;
+    assert!(said.contains("could not look up the host of https://registry.example/"), "{said}");
+    assert!(said.contains("no name server answered") && said.contains("hint: is there a network here?"), "{said}");
+    let wrong = place.run(&["resolve", "Registry.example/Team:@"]).failure(1).stderr;
+    assert!(
+        wrong.starts_with(
+            "ERROR: could not parse reference: Registry.example/Team:@\n  what follows '@' is not a digest"
+        ),
+        "{wrong}"
+    );
+}
+
 #[test]
 fn retries_are_told_to_who_wants_to_know() {
     let Some(place) = Place::new(User::Caller) else { return };

@@ -135,17 +135,18 @@ pub(super) fn time(text: &[u8]) -> Option<Time> {
     let (is_negative, digits) = text.strip_prefix(b"-").map_or((false, text), |rest| (true, rest));
     let point = digits.iter().position(|byte| *byte == b'.');
     let (whole, fraction) = digits.split_at(point.unwrap_or(digits.len()));
-    let seconds = i64::try_from(decimal(whole).filter(|_| !whole.is_empty())?).ok()?;
+    let seconds = i128::from(decimal(whole).filter(|_| !whole.is_empty())?);
     let mut nanoseconds = 0;
     for index in 1..=9 {
         let digit = fraction.get(index).copied().unwrap_or(b'0');
         nanoseconds = nanoseconds * 10 + u32::from(digit.checked_sub(b'0').filter(|digit| *digit < 10)?);
     }
-    Some(match (is_negative, nanoseconds) {
-        (false, nanoseconds) => Time { seconds, nanoseconds },
-        (true, 0) => Time { seconds: -seconds, nanoseconds },
-        (true, _) => Time { seconds: -seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds },
-    })
+    let (seconds, nanoseconds) = match (is_negative, nanoseconds) {
+        (false, nanoseconds) => (seconds, nanoseconds),
+        (true, 0) => (-seconds, 0),
+        (true, _) => (-seconds - 1, 1_000_000_000 - nanoseconds),
+    };
+    Some(Time { seconds: i64::try_from(seconds).ok()?, nanoseconds })
 }
 
 #[cfg(test)]
@@ -160,7 +161,10 @@ mod tests {
         assert_eq!(time("12.0000000019"), Some((12, 1)));
         assert_eq!(time("-1"), Some((-1, 0)));
         assert_eq!(time("-1.25"), Some((-2, 750_000_000)));
-        for bad in ["", ".5", "-", "x", "1.x", "1e5", "99999999999999999999"] {
+        assert_eq!(time("-9223372036854775808"), Some((i64::MIN, 0)));
+        for bad in
+            ["", ".5", "-", "x", "1.x", "1e5", "99999999999999999999", "9223372036854775808", "-9223372036854775808.5"]
+        {
             assert_eq!(time(bad), None, "{bad}");
         }
     }

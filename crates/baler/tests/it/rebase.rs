@@ -1,5 +1,8 @@
 //! Rebasing: another run image below an app, in the store, in a layout, in a registry.
 
+use baler_image::{Descriptor, media_type};
+use baler_test_registry::{Image, Options, TestRegistry, index};
+
 use crate::support::{Base, Place, Registry, User, application, buildpack, users, write};
 
 const CAT: &str = "printf '[[processes]]\\ntype = \"web\"\\ncommand = [\"cat\", \"/etc/test-release\", \"file\"]\\ndefault = true\\n' >\"$1/launch.toml\"";
@@ -92,4 +95,33 @@ fn in_a_registry_layers_are_taken_over_and_not_sent() {
     );
     place.run(&["pull", &app]).success();
     assert_eq!(place.run(&["run", &app]).success().stdout, "newer base\nof the app\n");
+}
+
+/// An app and its run image that were copied to another registry, each in an index of the copy's own: neither the digests of
+/// the old indexes nor the old registry are there any more, and what is recorded is enough.
+#[test]
+fn a_registry_that_was_copied_by_index() {
+    let Some(place) = with_app(User::Caller) else { return };
+    let copy = TestRegistry::start(Options::default()).unwrap();
+    let at = copy.address();
+    place.run(&["load", "newer", "--name", "newer-run"]).success();
+    for (image, repository) in [("app", "team/app"), ("newer-run", "team/run")] {
+        place.run(&["push", image, &format!("{at}/{repository}:single")]).success();
+        let bytes = copy.manifest(repository, "single").unwrap();
+        let foreign = Image::new("linux/arm64", vec![b"foreign".to_vec()]);
+        let descriptor = Descriptor::of(media_type::OCI_MANIFEST, &bytes);
+        let own = Image { manifest: (descriptor, bytes), ..Image::new("linux/amd64", Vec::new()) };
+        copy.push_image(repository, None, &foreign).unwrap();
+        let both = index(&[("linux/arm64", &foreign), ("linux/amd64", &own)]);
+        copy.put_manifest(repository, Some("1"), media_type::OCI_INDEX, &both).unwrap();
+    }
+    place.run(&["rm", "app", "newer-run", "test-run"]).success();
+    let (app, run) = (format!("{at}/team/app:1"), format!("{at}/team/run:1"));
+    place.run(&["rebase", &app, "--publish", "--run-image", &run, "--force"]).success();
+    let said = place.run(&["run", &app]).success().stdout;
+    assert!(said.ends_with("newer base\nof the app\n"), "{said}");
+    // A build restores from the copy, too.
+    let build = ["build", &app, "--builder", "builder", "--path", "app", "--publish", "--run-image", &run];
+    let told = place.run(&build).success().stdout;
+    assert!(told.contains("Reused 1/1 app layer(s)"), "{told}");
 }

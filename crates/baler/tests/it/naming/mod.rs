@@ -5,6 +5,7 @@
 //! who names an image and for each form that a registry can answer with: the digest that must be found, or the error.
 
 mod daemons;
+mod policies;
 mod subjects;
 
 use crate::support::{Outcome, Place, User, write};

@@ -78,8 +78,7 @@ impl Subjects {
     fn add(&mut self, subject: &'static str) {
         let registry = &self.registry;
         let bytes = registry.manifest(subject, "tag").unwrap();
-        let kind =
-            serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()["mediaType"].as_str().unwrap().to_owned();
+        let kind = kind(&bytes);
         let image = Image { manifest: (Descriptor::of(&kind, &bytes), bytes), ..Image::new("linux/amd64", Vec::new()) };
         let foreign = Image::new("linux/arm64", vec![b"foreign".to_vec()]);
         registry.push_image(subject, None, &foreign).unwrap();
@@ -112,10 +111,30 @@ impl Subjects {
         format!("{}/{subject}{form}", self.registry.address())
     }
 
+    /// Makes the tag point at the image of this digest.
+    pub(super) fn point(&self, subject: &str, tag: &str, digest: &str) {
+        let bytes = self.registry.manifest(subject, digest).unwrap();
+        self.registry.put_manifest(subject, Some(tag), &kind(&bytes), &bytes).unwrap();
+    }
+
+    /// The digest of another image with the same content.
+    pub(super) fn newer(&self, subject: &str) -> String {
+        let bytes = self.registry.manifest(subject, "tag").unwrap();
+        let mut manifest: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        manifest["annotations"] = json!({"newer": "yes"});
+        let newer = manifest.to_string().into_bytes();
+        self.registry.put_manifest(subject, None, &kind(&bytes), &newer).unwrap();
+        Digest::of(&newer).to_string()
+    }
+
     /// What must be found.
     pub(super) fn digest(&self, subject: &str) -> String {
         self.digests[subject].image.to_string()
     }
+}
+
+fn kind(manifest: &[u8]) -> String {
+    serde_json::from_slice::<serde_json::Value>(manifest).unwrap()["mediaType"].as_str().unwrap().to_owned()
 }
 
 /// An image with the programs of a lifecycle, or what is called so.

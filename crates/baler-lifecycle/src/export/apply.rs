@@ -51,7 +51,13 @@ pub(crate) fn store_base(
     for layer in run_image.layers() {
         // Layers that may not be distributed stay where they are.
         if !is_foreign(&layer.descriptor) {
-            copy_blob(places.sink, Some(places.run_image), &layer.descriptor, observer)?;
+            let copied = copy_blob(places.sink, Some(places.run_image), &layer.descriptor, observer);
+            copied.map_err(|error| match error {
+                ExportError::ReadBlob { digest, source } => {
+                    ExportError::ReadRunImage { name: run_image.name().clone(), digest, source }
+                }
+                other => other,
+            })?;
         }
     }
     Ok(())

@@ -56,6 +56,8 @@ pub enum ExportError {
     Inconsistent(#[source] LayerCountMismatch),
     #[error("could not copy blob {digest}")]
     ReadBlob { digest: Digest, source: SourceError },
+    #[error("could not read layer {digest} of run image '{name}'")]
+    ReadRunImage { name: ImageName, digest: Digest, source: SourceError },
     #[error("could not copy blob {digest}")]
     CopyBlob { digest: Digest, source: std::io::Error },
     #[error("could not store layer '{what}'")]

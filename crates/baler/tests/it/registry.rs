@@ -312,3 +312,32 @@ fn what_is_recorded_of_a_run_image_behind_an_index() {
     let (built, _) = publish(&registry.name(&format!("test-run:latest@{manifest}")));
     assert!(!built.success().stdout.contains("the digest decides"));
 }
+
+#[test]
+fn a_mirror_that_fails_later_is_not_replaced_by_another_image() {
+    let Some(registry) = Registry::start() else { return };
+    let Some(place) = place(User::Caller, &registry) else { return };
+    let Some(base) = Base::get() else { return };
+    let mirror = TestRegistry::start(Options::default()).unwrap();
+    let name = format!("{}/test-run:1", mirror.address());
+    place.run(&["push", &format!("oci:{}:test-run", base.path().display()), &name]).success();
+    let manifest: serde_json::Value = serde_json::from_slice(&mirror.manifest("test-run", "1").unwrap()).unwrap();
+    let layer = manifest["layers"].as_array().unwrap().last().unwrap()["digest"].as_str().unwrap();
+    // Manifest and config are given out, so that the mirror is chosen; its layer is not.
+    mirror.rule(Rule::new("GET", &format!("/v2/test-run/blobs/{layer}"), Fault::status(403)).always());
+    let config = format!("[[run-images]]\nimage = \"{}\"\nmirrors = [\"{name}\"]\n", registry.name("test-run"));
+    write(&place.path().join(".pack/config.toml"), &config);
+    // Under a name of no registry at hand: otherwise the run image beside the builder would be the nearest.
+    place.run(&["pull", &registry.name("builder")]).success();
+    place.run(&["tag", &registry.name("builder"), "local"]).success();
+    let build = ["-v", "build", "oci:out", "--path", "app", "--builder", "local"];
+    let (outcome, requests) = registry.watch(|| place.run(&build));
+    let outcome = outcome.failure(1);
+    assert!(outcome.stdout.contains(&format!("Selected run image mirror '{name}'")), "{}", outcome.stdout);
+    let message = format!("could not read layer {layer} of run image '{name}'");
+    assert!(outcome.stderr.contains(&message), "{}", outcome.stderr);
+    assert!(!requests.iter().any(|request| request.path.contains("/test-run/")), "{requests:?}");
+    let index = std::fs::read_to_string(place.path().join("out/index.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_str(&index).unwrap();
+    assert_eq!(index["manifests"], serde_json::json!([]), "an image that is not whole has no name");
+}

@@ -66,6 +66,12 @@ require_cargo_command() {
     run cargo install --quiet --locked "cargo-$1"
 }
 
+# Some machines have the device of tunnels for root alone; udev and every distribution give it to all, and pasta needs it.
+require_tunnels() {
+    [[ -c /dev/net/tun ]] && is_root || return 0
+    run chmod 0666 /dev/net/tun
+}
+
 # Says early what would fail late: a kernel that lets ordinary users have no user namespaces.
 require_user_namespaces() {
     as_user unshare --user true 2> /dev/null && return

@@ -125,7 +125,11 @@ pub(crate) fn remove_tree(path: &Path) -> Result<(), FileError> {
         make_writable(path)?;
         fs_err::remove_dir_all(path)
     };
-    attempt().map_err(FileError::because("remove", path))
+    match attempt() {
+        // Somebody else has removed it meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !path.exists() => Ok(()),
+        result => result.map_err(FileError::because("remove", path)),
+    }
 }
 
 fn make_writable(directory: &Path) -> io::Result<()> {

@@ -9,6 +9,8 @@ pub mod certificates;
 pub mod context;
 mod destination;
 pub mod doctor;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod images;
 pub mod interrupt;
 mod log;

@@ -124,7 +124,10 @@ impl<'a> TreeCache<'a> {
     pub(crate) fn put(&self, layer: &CachedLayer<'_>) -> Result<(), CacheError> {
         let manifest_path = self.manifest_path(layer.diff_id);
         create_parent(&manifest_path)?;
-        layer.manifest.write_to(&manifest_path).map_err(CacheError::Manifest)?;
+        {
+            let _lock = lock_to_add(&self.directory)?;
+            layer.manifest.write_to(&manifest_path).map_err(CacheError::Manifest)?;
+        }
         self.put_tree(layer.id, layer.tree)
     }
 
@@ -132,6 +135,7 @@ impl<'a> TreeCache<'a> {
     pub(crate) fn put_tree(&self, id: &LayerId, tree: &Path) -> Result<(), CacheError> {
         let target = self.tree_path(id);
         create_parent(&target)?;
+        let _lock = lock_to_add(&self.directory)?;
         remove_tree(&target).map_err(CacheError::File)?;
         move_tree(tree, &target).map_err(CacheError::Move)
     }
@@ -171,10 +175,19 @@ impl<'a> TreeCache<'a> {
 
 /// Keeps other builds from reading and writing the files of the cache.
 fn lock(directory: &Path) -> Result<std::fs::File, CacheError> {
+    locked(directory, std::fs::File::lock)
+}
+
+/// Keeps other builds from removing what is not referred to, as what is being added is not yet.
+fn lock_to_add(directory: &Path) -> Result<std::fs::File, CacheError> {
+    locked(directory, std::fs::File::lock_shared)
+}
+
+fn locked(directory: &Path, lock: fn(&std::fs::File) -> io::Result<()>) -> Result<std::fs::File, CacheError> {
     let path = directory.join(LOCK);
     let attempt = || {
         let file = std::fs::File::create(&path)?;
-        file.lock()?;
+        lock(&file)?;
         Ok(file)
     };
     attempt().map_err(|source| CacheError::Lock { path: path.clone(), source })

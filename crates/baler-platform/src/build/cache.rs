@@ -94,7 +94,12 @@ impl CachePlace {
             Self::Directory(path) => {
                 fs_err::create_dir_all(path)
                     .map_err(|source| BuildCacheError::Directory { path: path.clone(), source })?;
-                Ok(Box::new(VolumeCache::open(path)?))
+                let cache = VolumeCache::open(path)?;
+                if let Some(damage) = cache.damage() {
+                    let text = format!("Not using the cache {}: its metadata is damaged: {damage}", path.display());
+                    context.output.line(Level::Warning, &text);
+                }
+                Ok(Box::new(cache))
             }
             Self::Image(name) => Ok(Box::new(open_image(context, name)?)),
         }
@@ -111,6 +116,9 @@ fn open_image(context: &Context<'_>, name: &ImageName) -> Result<ImageCache, Bui
         created: DEFAULT_CREATED_TEXT.to_owned(),
     };
     let cache = ImageCache::open(place).map_err(|source| BuildCacheError::Image { name: name.clone(), source })?;
+    if let Some(damage) = cache.damage() {
+        context.output.line(Level::Warning, &format!("Not using the cache image '{name}': {damage}"));
+    }
     let found = cache.image().map_or_else(|| "there is none".to_owned(), places::describe);
     context.output.line(Level::Debug, &format!("cache image '{name}': {found}"));
     Ok(cache)

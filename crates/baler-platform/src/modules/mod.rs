@@ -11,6 +11,7 @@ mod description;
 mod download;
 mod error;
 mod fetch;
+pub(crate) mod fuzzing;
 mod inline;
 mod layout_archive;
 mod locator;

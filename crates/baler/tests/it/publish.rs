@@ -36,10 +36,13 @@ impl Application {
         Self { child, output }
     }
 
-    /// The address that is forwarded to `port`, from the line that says so.
+    /// The address that is forwarded to `port`, from the line that says so. A warning before it says that there is no pasta.
     fn address(&mut self, port: u16) -> SocketAddr {
         let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
+        while line.is_empty() || line.starts_with("Warning: ") {
+            line.clear();
+            assert!(self.output.read_line(&mut line).unwrap() > 0, "no address is said");
+        }
         let end = format!(" to port {port} of the application\n");
         let address = line.strip_prefix("Forwarding ").and_then(|line| line.strip_suffix(&end));
         address.unwrap_or_else(|| panic!("{line:?}")).parse().unwrap()

@@ -16,6 +16,7 @@
 
 mod entry;
 mod finish;
+pub(crate) mod fuzzing;
 mod kept;
 mod mirror;
 mod names;

@@ -26,7 +26,7 @@ a run image of an app         | run       | build of-name -B builder -p app --ru
 a run image in an app's label | run       | builder create made --config m.toml && build of-name -B made -p app && rebase of-name | m.toml: BUILDER:AT/build:tag:NAME
 an extension                  | run       | build app -B switching -p app        | app/run.Dockerfile: FROM NAME\\n
 a previous image              | app       | build AT/new -B builder -p app --publish --previous-image NAME | | absent=none, other=none
-a cache image                 | cache     | build AT/new -B builder -p app --publish --cache-image NAME | | absent=none, other=none, chart=none
+a cache image                 | cache     | build AT/new -B builder -p app --publish --cache-image NAME | | absent=none, other=dropped, chart=dropped, damaged=dropped
 a buildpack                   | buildpack | build app -B builder -p app --buildpack docker://NAME
 an extension's package        | extension | build app -B builder -p app --extension docker://NAME
 a buildpack in a builder      | buildpack | builder create made --config m.toml  | m.toml: BUILDER:AT/build:tag:AT/run:tag'\\n[[buildpacks]]\\nuri = 'docker://NAME
@@ -174,6 +174,9 @@ fn whoever_names_an_image_gets_it_or_is_told_why_not() {
                     }
                     // Without it; or with another image, of which this one is only a mirror.
                     "none" | "another" => outcome.code == Some(0),
+                    "dropped" => {
+                        outcome.code == Some(0) && said.contains(&format!("Not using the cache image '{name}': "))
+                    }
                     "nowhere" => outcome.stderr.contains(&format!("unable to find image '{name}' locally or remotely")),
                     _ => outcome.code != Some(0) && said.contains(form[2]) && said.contains(&name),
                 };

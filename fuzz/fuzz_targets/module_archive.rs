@@ -1,0 +1,6 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let scratch = tempfile::tempdir().expect("there is room for a directory");
+    baler_platform::fuzzing::read_module_archive(bytes, scratch.path());
+});

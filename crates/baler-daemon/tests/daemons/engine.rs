@@ -1,6 +1,7 @@
 //! Daemons of our own: in namespaces and directories that go with the test. The end-to-end tests of `baler` use this file
 //! as well.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +10,9 @@ use baler_daemon::{Address, Daemon};
 
 /// A daemon that takes longer than this to start has failed.
 const START: Duration = Duration::from_mins(2);
+
+/// A daemon that takes longer than this to end is killed.
+const END: Duration = Duration::from_secs(10);
 
 /// A daemon that answers.
 pub struct Running {
@@ -83,7 +87,7 @@ impl Running {
         }
         let mut command = Command::new("sh");
         // The process that holds a user's namespaces is one of this directory, and not the caller's own.
-        command.args(["-c", &script]).env("XDG_RUNTIME_DIR", directory.path());
+        command.args(["-c", &script]).env("XDG_RUNTIME_DIR", directory.path()).process_group(0);
         Some(Self::wait(directory, command))
     }
 
@@ -121,24 +125,40 @@ fn directory() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("baler-d").tempdir_in("/tmp").unwrap()
 }
 
+/// Signals the process group of a service, and says whether there was anyone to signal.
+fn signal_group(signal: &str, group: u32) -> bool {
+    let mut kill = Command::new("kill");
+    kill.args(["-s", signal, "--", &format!("-{group}")]).stderr(Stdio::null());
+    kill.status().is_ok_and(|status| status.success())
+}
+
+/// Ends a Podman that an ordinary user started. It is two processes: one in the namespaces that serves, and one outside
+/// that is meant to hand signals on to it, and that may end before it has.
+fn end_podman(child: &mut Child, directory: &Path) {
+    let group = child.id();
+    signal_group("TERM", group);
+    let _ = child.wait();
+    let begin = Instant::now();
+    while begin.elapsed() < END && signal_group("0", group) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    signal_group("KILL", group);
+    // Files of mapped ids, and then the process that holds the map.
+    let mut remove = Command::new("podman");
+    remove.args(["unshare", "rm", "-rf"]).arg(directory.join("root"));
+    let _ = remove.env("XDG_RUNTIME_DIR", directory).output();
+    if let Ok(pid) = fs_err::read_to_string(directory.join("libpod/tmp/pause.pid")) {
+        let _ = Command::new("kill").arg(pid.trim()).output();
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         if is_root() {
             let _ = self.child.kill();
+            let _ = self.child.wait();
         } else {
-            // It hands the signal on to itself in the namespaces, which it cannot do with one that kills.
-            let _ = Command::new("kill").arg(self.child.id().to_string()).output();
-        }
-        let _ = self.child.wait();
-        if !is_root() {
-            // Files of mapped ids, and then the process that holds the map.
-            let mut remove = Command::new("podman");
-            remove.args(["unshare", "rm", "-rf"]).arg(self.directory.path().join("root"));
-            let _ = remove.env("XDG_RUNTIME_DIR", self.directory.path()).output();
-            let pause = self.directory.path().join("libpod/tmp/pause.pid");
-            if let Ok(pid) = fs_err::read_to_string(pause) {
-                let _ = Command::new("kill").arg(pid.trim()).output();
-            }
+            end_podman(&mut self.child, self.directory.path());
         }
     }
 }

@@ -1,35 +1,12 @@
 #!/usr/bin/env bash
 # What an application of 100,000 files costs: a new one beside `tar c | gzip -1` of the same files, and one in which nothing
 # or one file changed. Needs target/dist (`cargo xtask build`, `cargo xtask base-images`), python3, hyperfine and 5 GB of disk. BALER names another program.
-set -euo pipefail
-
-root=$(cd "$(dirname "$0")/../.." && pwd)
-baler=${BALER:-$root/target/dist/baler}
-work=$(mktemp -d)
-export BALER_HOME=$work/store
-trap '"$baler" rm --all --quiet; chmod -R u+w "$work"; rm -rf "$work"' EXIT
-cd "$work"
+source "$(dirname "$0")/../scene.sh"
 
 "$root/bench/monorepo/generate.py" app "${FILES:-100000}"
-mkdir small
-echo hello > small/file
-mkdir -p nothing/bin
-printf 'api = "0.12"\n[buildpack]\nid = "bench/nothing"\nversion = "1"\n' > nothing/buildpack.toml
-printf '#!/bin/sh\nexit 0\n' | tee nothing/bin/detect > nothing/bin/build
-chmod +x nothing/bin/detect nothing/bin/build
-cat > builder.toml <<'TOML'
-[build]
-image = "localhost/baler/base-build:trixie"
-[[run.images]]
-image = "localhost/baler/run:trixie"
-[[buildpacks]]
-uri = "nothing"
-[[order]]
-[[order.group]]
-id = "bench/nothing"
-TOML
-"$baler" load "${BASE:-$root/target/dist/base}" > /dev/null
-"$baler" builder create bench --config builder.toml --quiet
+small_application small
+buildpack nothing
+builder bench nothing
 "$baler" build small --builder bench --path small --quiet
 # The program relies on no file that has only just been changed.
 sleep 4

@@ -6,6 +6,7 @@
 #     gigabyte.sh [LIFECYCLE [LAUNCHER [DIRECTORY_FOR_THE_CACHE]]]
 set -euo pipefail
 source "$(dirname "$0")/../../scripts/common.sh"
+source "$(dirname "$0")/timed.sh"
 lifecycle=${1:-$dist/lifecycle/lifecycle}
 launcher=${2:-$dist/launcher-amd64}
 work=$(mktemp -d /var/tmp/gigabyte.XXXXXX)
@@ -50,19 +51,6 @@ export CNB_PLATFORM_DIR=$work/platform CNB_BUILDPACKS_DIR=$work/buildpacks CNB_C
 image=127.0.0.1:$port/app:1
 as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 
-# timed FILE COMMAND...: appends `seconds kilobytes processor-seconds`
-timed() {
-    python3 - "$@" << 'PYTHON'
-import os, resource, subprocess, sys, time
-began = time.monotonic()
-process = subprocess.Popen(sys.argv[2:], stdout=subprocess.DEVNULL)
-_, status, usage = os.wait4(process.pid, 0)
-assert status == 0, sys.argv[2:]
-with open(sys.argv[1], "a") as file:
-    print(time.monotonic() - began, usage.ru_maxrss, usage.ru_utime + usage.ru_stime, file=file)
-PYTHON
-}
-
 build() {
     # Not removed: ext4 takes its time over inodes that were free a moment ago.
     [[ ! -e $work/layers/report.toml ]] || mv "$work/layers" "$(mktemp -d "$work/old.XXXXXX")"
@@ -72,16 +60,6 @@ build() {
     timed "$work/restore.$1" "$lifecycle" restore
     "${as_nobody[@]}" "$lifecycle" build >> "$work/log"
     timed "$work/export.$1" "$lifecycle" export -launcher "$launcher" "$image"
-}
-
-show() {
-    python3 - "$1" "$2" << 'PYTHON'
-import statistics, sys
-lines = [list(map(float, line.split())) for line in open(sys.argv[2])]
-walls, memory, cpus = zip(*lines)
-print(f"    {sys.argv[1]}: {statistics.median(walls) * 1000:.0f} ms (shortest {min(walls) * 1000:.0f}), "
-      f"of processors {statistics.median(cpus) * 1000:.0f} ms, {max(memory) / 1024:.0f} MiB, {len(lines)} runs")
-PYTHON
 }
 
 build new

@@ -5,6 +5,7 @@
 #     layout.sh FILES [LIFECYCLE [LAUNCHER]]      FILES: made by `export-go generate` (../export)
 set -euo pipefail
 source "$(dirname "$0")/../../scripts/common.sh"
+source "$(dirname "$0")/timed.sh"
 files=$1
 lifecycle=${2:-$dist/lifecycle/lifecycle}
 launcher=${3:-$dist/launcher-amd64}
@@ -24,27 +25,22 @@ export CNB_PLATFORM_API=0.13 CNB_EXPERIMENTAL_MODE=quiet HOME=$work CNB_USER_ID=
 export CNB_LAYERS_DIR=$work/layers CNB_USE_LAYOUT=true CNB_LAYOUT_DIR=$work/layouts
 image=registry.example/app:1
 
-# timed WHAT COMMAND...
-timed() {
-    python3 - "$@" << 'PYTHON'
-import os, subprocess, sys, time
-began = time.monotonic()
-process = subprocess.Popen(sys.argv[2:], stdout=subprocess.DEVNULL)
-_, status, usage = os.wait4(process.pid, 0)
-assert status == 0, sys.argv[2:]
-print(f"    {sys.argv[1]}: {time.monotonic() - began:.2f} s, of processors {usage.ru_utime + usage.ru_stime:.2f} s, {usage.ru_maxrss / 1024:.0f} MiB")
-PYTHON
+# once WHAT COMMAND...
+once() {
+    rm -f "$work/once"
+    timed "$work/once" "${@:2}"
+    show "$1" "$work/once"
 }
 
 export_image() {
     "$lifecycle" analyze -run-image registry.example/run "$image" > "$work/log"
-    timed "$1" "$lifecycle" export -launcher "$launcher" "$image"
+    once "$1" "$lifecycle" export -launcher "$launcher" "$image"
 }
 
-timed "Go, gzip level 1" "$work/export-go" export "$work/layers/big/files" "$work/go.tgz"
+once "Go, gzip level 1" "$work/export-go" export "$work/layers/big/files" "$work/go.tgz"
 export_image "exporter, new"
 changed=$(find "$work/layers/big/files" -type f | sort | sed -n 10000p)
 printf 'y' | dd of="$changed" conv=notrunc status=none
 export_image "exporter, one byte changed"
 export_image "exporter, nothing changed, no cache"
-timed "Go, gzip level 1" "$work/export-go" export "$work/layers/big/files" "$work/go.tgz"
+once "Go, gzip level 1" "$work/export-go" export "$work/layers/big/files" "$work/go.tgz"

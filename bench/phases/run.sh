@@ -3,6 +3,7 @@
 # `cargo xtask build && cargo xtask base-images`. Prints medians.
 set -euo pipefail
 source "$(dirname "$0")/../../scripts/common.sh"
+source "$(dirname "$0")/timed.sh"
 lifecycle=${1:-$dist/lifecycle/lifecycle}
 launcher=${2:-$dist/launcher-amd64}
 work=$(mktemp -d)
@@ -11,19 +12,11 @@ chmod 755 "$work"
 export CNB_PLATFORM_API=0.13 HOME=$work
 times=${TIMES:-15}
 
-# Wall clock and processor time in milliseconds of a command: `wall cpu`, medians of $times runs.
+# measure WHAT COMMAND...: $times runs
 measure() {
-    python3 - "$times" "$@" << 'PYTHON'
-import os, resource, statistics, subprocess, sys, time
-walls, cpus = [], []
-for _ in range(int(sys.argv[1])):
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(sys.argv[2:], stdout=subprocess.DEVNULL, check=True)
-    walls.append(time.monotonic() - began)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpus.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-print(f"{statistics.median(walls) * 1000:.1f} ms, of processors {statistics.median(cpus) * 1000:.1f} ms, shortest {min(walls) * 1000:.1f} ms")
-PYTHON
+    for ((run = 0; run < times; run++)); do timed "$work/times" "${@:2}"; done
+    show "$1" "$work/times"
+    rm "$work/times"
 }
 
 # buildpack NAME
@@ -51,11 +44,11 @@ chown -R 65534:65534 "$work"/{app,layers,cache}
 as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 directories=(-buildpacks "$work/buildpacks" -app "$work/app" -layers "$work/layers" -platform "$work/platform")
 
-note "lifecycle -version:         $(measure "$lifecycle" -version)"
-note "launcher ($(stat --format %s "$launcher") bytes):   $(measure sh -c 'CNB_LAYERS_DIR=/nowhere "$0" || true' "$launcher" 2> /dev/null)"
-note "the same without launcher:  $(measure sh -c 'true; true')"
-note "50 scripts from a shell:    $(measure "${as_nobody[@]}" sh "$work/shell.sh")"
-note "detect of 50 buildpacks:    $(TMPDIR=/tmp measure "${as_nobody[@]}" "$lifecycle" detect "${directories[@]}" -order "$work/order50.toml")"
+measure "lifecycle -version" "$lifecycle" -version
+measure "launcher ($(stat --format %s "$launcher") bytes)" sh -c 'CNB_LAYERS_DIR=/nowhere "$0" || true' "$launcher" 2> /dev/null
+measure "the same without launcher" sh -c 'true; true'
+measure "50 scripts from a shell" "${as_nobody[@]}" sh "$work/shell.sh"
+TMPDIR=/tmp measure "detect of 50 buildpacks" "${as_nobody[@]}" "$lifecycle" detect "${directories[@]}" -order "$work/order50.toml"
 
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 printf 'version: 0.1\nlog: {accesslog: {disabled: false}}\nstorage: {filesystem: {rootdirectory: %s/registry}}\nhttp: {addr: 127.0.0.1:%s}\n' "$work" "$port" > "$work/registry.yml"
@@ -70,5 +63,5 @@ before=$(grep -c '"[A-Z]* /v2/' "$work/registry.log")
 "${create[@]}" > "$work/second.log"
 sleep 1
 note "requests of creator, nothing changed: $(($(grep -c '"[A-Z]* /v2/' "$work/registry.log") - before))"
-note "creator, nothing changed:   $(measure "${create[@]}")"
-note "its two scripts:            $(measure sh -c '"$0"/bin/detect; "$0"/bin/build' "$work/buildpacks/p0/1")"
+measure "creator, nothing changed" "${create[@]}"
+measure "its two scripts" sh -c '"$0"/bin/detect; "$0"/bin/build' "$work/buildpacks/p0/1"

@@ -2,15 +2,8 @@
 # What it costs to publish: a build in which nothing changed, and one with 1 GB of new layers, both to a registry on
 # loopback, beside the same builds to the local store. Needs target/dist (`cargo xtask build`, `cargo xtask base-images`), docker-registry,
 # python3, GNU time, hyperfine, and 6 GB of disk. BALER names another program.
-set -euo pipefail
-
-root=$(cd "$(dirname "$0")/../.." && pwd)
-baler=${BALER:-$root/target/dist/baler}
-work=$(mktemp -d)
-export BALER_HOME=$work/store
+source "$(dirname "$0")/../scene.sh"
 registry=127.0.0.1:${PORT:-5077}
-trap '"$baler" rm --all --quiet; kill "$server"; chmod -R u+w "$work"; rm -rf "$work"' EXIT
-cd "$work"
 
 cat > registry.yml <<YAML
 version: 0.1
@@ -18,7 +11,7 @@ storage: {filesystem: {rootdirectory: $work/registry}}
 http: {addr: $registry}
 YAML
 docker-registry serve registry.yml > requests 2> /dev/null &
-server=$!
+pids+=("$!")
 until curl -sf "$registry/v2/" > /dev/null; do sleep 0.1; done
 
 # 20,000 files, two thirds of the bytes text, one third random, as in bench/export.
@@ -35,33 +28,11 @@ for number in range(20_000):
         file.write(body)
 PYTHON
 
-buildpack() {
-    mkdir -p "$1/bin"
-    printf 'api = "0.12"\n[buildpack]\nid = "bench/%s"\nversion = "1"\n' "$1" > "$1/buildpack.toml"
-    printf '#!/bin/sh\nexit 0\n' > "$1/bin/detect"
-    printf '#!/bin/sh\nset -e\n%s\n' "$2" > "$1/bin/build"
-    chmod +x "$1/bin/detect" "$1/bin/build"
-}
-buildpack nothing ''
+buildpack nothing
 buildpack large 'mkdir "$CNB_LAYERS_DIR/files"; cp -r /files/. "$CNB_LAYERS_DIR/files"; cat /platform/env/SEED > "$CNB_LAYERS_DIR/files/seed"
 printf "[types]\nlaunch = true\n" > "$CNB_LAYERS_DIR/files.toml"'
-cat > builder.toml <<'TOML'
-[build]
-image = "localhost/baler/base-build:trixie"
-[[run.images]]
-image = "localhost/baler/run:trixie"
-[[buildpacks]]
-uri = "nothing"
-[[buildpacks]]
-uri = "large"
-[[order]]
-[[order.group]]
-id = "bench/nothing"
-TOML
-mkdir app
-echo hello > app/file
-"$baler" load "$root/target/dist/base" > /dev/null
-"$baler" builder create bench --config builder.toml --quiet
+builder bench nothing large
+small_application app
 "$baler" push localhost/baler/run:trixie "$registry/run" --quiet
 run=(--builder bench --path app --run-image "$registry/run")
 

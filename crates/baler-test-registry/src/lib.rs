@@ -8,6 +8,7 @@
 
 mod body;
 mod content;
+pub mod faults;
 mod fixtures;
 mod log;
 mod login;
@@ -20,6 +21,7 @@ mod rules;
 mod server;
 mod service;
 mod storage;
+mod subject;
 
 pub use fixtures::{Image, index, noise};
 pub use log::{Authorization, Request};
@@ -27,3 +29,4 @@ pub use options::{Auth, Options, Storage, Tls, TokenServer, User};
 pub use registry::{StartError, TestRegistry};
 pub use rules::{Fault, Rule};
 pub use service::Tell;
+pub use subject::Part;

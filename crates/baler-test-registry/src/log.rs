@@ -1,5 +1,7 @@
 //! What was asked.
 
+use std::sync::Arc;
+
 /// A request and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -13,6 +15,10 @@ pub struct Request {
     pub received: u64,
     /// The bytes of the answer's body, as they were meant to be sent.
     pub sent: u64,
+    /// Whether it came to the storage host.
+    pub is_at_storage_host: bool,
+    /// The fault that befell it, where that was given as text.
+    pub fault: Option<Arc<str>>,
 }
 
 impl Request {
@@ -24,14 +30,20 @@ impl Request {
 
 impl std::fmt::Display for Request {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { method, path, status, authorization, received, sent } = self;
+        let Self { method, path, status, authorization, received, sent, is_at_storage_host, fault } = self;
         let who = match authorization {
             Authorization::Absent => "nobody".to_owned(),
             Authorization::Basic(name) => name.clone(),
             Authorization::Bearer => "token".to_owned(),
             Authorization::Other => "unknown".to_owned(),
         };
-        write!(formatter, "{status} {method} {path} ({who}, {received} in, {sent} out)")
+        let place = if *is_at_storage_host { " at the storage host" } else { "" };
+        match status {
+            0 => formatter.write_str("---")?,
+            status => write!(formatter, "{status}")?,
+        }
+        write!(formatter, " {method} {path}{place} ({who}, {received} in, {sent} out)")?;
+        fault.as_ref().map_or(Ok(()), |fault| write!(formatter, " fault {fault}"))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// How a registry is started. The default is on loopback, in memory, open to everybody, without TLS.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "registries differ in each of these")]
 pub struct Options {
     /// Address and port; port 0 is any that is free.
     pub listen: String,
@@ -17,6 +18,9 @@ pub struct Options {
     pub mounts: bool,
     /// Whether a manifest is refused whose blobs are not there.
     pub checks_references: bool,
+    /// Whether there is a second address, with a port of its own, that has the same content and refuses requests with
+    /// credentials, as the stores behind hosted registries do. [`crate::Fault::ToStorageHost`] leads there.
+    pub has_storage_host: bool,
 }
 
 impl Default for Options {
@@ -29,6 +33,7 @@ impl Default for Options {
             has_referrers: true,
             mounts: true,
             checks_references: true,
+            has_storage_host: false,
         }
     }
 }

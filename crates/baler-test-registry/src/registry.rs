@@ -56,18 +56,28 @@ impl TestRegistry {
         let listener = TcpListener::bind(&options.listen).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let storage_listener = options.has_storage_host.then(|| TcpListener::bind((address.ip(), 0))).transpose();
+        let storage_listener = storage_listener.map_err(listen)?;
+        if let Some(listener) = &storage_listener {
+            listener.set_nonblocking(true).map_err(listen)?;
+        }
+        let storage_host = storage_listener.as_ref().map(TcpListener::local_addr).transpose().map_err(listen)?;
         let acceptor = options.tls.as_ref().map(server::acceptor).transpose();
         let acceptor = acceptor.map_err(|source| StartError::Tls { source })?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.map_err(|source| StartError::Thread { source })?;
-        let state = Arc::new(State::new(options, storage, tell));
+        let state = Arc::new(State::new(options, storage, tell, storage_host));
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&state);
         let run = move || {
             runtime.block_on(async {
                 let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                if let Some(listener) = storage_listener {
+                    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                    tokio::spawn(server::accept(listener, acceptor.clone(), Arc::clone(&shared), true));
+                }
                 tokio::select! {
-                    () = server::accept(listener, acceptor, shared) => {}
+                    () = server::accept(listener, acceptor, shared, false) => {}
                     _ = stopped => {}
                 }
             });
@@ -82,6 +92,11 @@ impl TestRegistry {
     /// Host and port, as they stand in the names of images.
     pub fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Host and port of the storage host, where there is one.
+    pub fn storage_host(&self) -> Option<String> {
+        self.state.storage_host.map(|address| address.to_string())
     }
 
     /// What is to go wrong from now on. The first rule that fits is the one.

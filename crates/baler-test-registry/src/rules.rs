@@ -1,24 +1,46 @@
 //! What goes wrong, and when.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::pattern::fits;
+use crate::subject::{Part, Seen, Subject};
 
-/// A fault that befalls the requests that fit.
+/// A fault that befalls the requests that fit. As text it is what [`crate::faults`] describes.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    method: String,
-    path: String,
+    subject: Subject,
     skip: usize,
     times: usize,
     fault: Fault,
+    /// As it was written, where it was.
+    text: Option<Arc<str>>,
 }
 
 impl Rule {
     /// Befalls the next request that fits, and no other. In `method` and `path` a `*` stands for any text; a path with a
     /// `?` is compared with its query, others without.
     pub fn new(method: &str, path: &str, fault: Fault) -> Self {
-        Self { method: method.to_owned(), path: path.to_owned(), skip: 0, times: 1, fault }
+        let subject = Subject { method: method.to_owned(), path: path.to_owned(), part: Part::All };
+        Self { subject, skip: 0, times: 1, fault, text: None }
+    }
+
+    /// Befalls only requests of this part of the protocol.
+    #[must_use]
+    pub fn on(mut self, part: Part) -> Self {
+        self.subject.part = part;
+        self
+    }
+
+    /// Has requests that it befalls told with this text.
+    #[must_use]
+    pub(crate) fn written(mut self, text: &str) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
+    /// What goes wrong.
+    pub fn fault(&self) -> &Fault {
+        &self.fault
     }
 
     /// Befalls so many requests.
@@ -41,10 +63,9 @@ impl Rule {
         self
     }
 
-    /// The fault for this request, if it is one that this rule is for. Counts.
-    pub(crate) fn strike(&mut self, method: &str, target: &str) -> Option<Fault> {
-        let path = if self.path.contains('?') { target } else { target.split('?').next().unwrap_or_default() };
-        if self.times == 0 || !fits(&self.method, method) || !fits(&self.path, path) {
+    /// The fault for this request, and how it was written, if it is one that this rule is for. Counts.
+    pub(crate) fn strike(&mut self, request: &Seen<'_>) -> Option<(Fault, Option<Arc<str>>)> {
+        if self.times == 0 || !self.subject.fits(request, &self.fault) {
             return None;
         }
         if self.skip > 0 {
@@ -54,7 +75,7 @@ impl Rule {
         if self.times != usize::MAX {
             self.times -= 1;
         }
-        Some(self.fault.clone())
+        Some((self.fault.clone(), self.text.clone()))
     }
 }
 
@@ -101,6 +122,9 @@ pub enum Fault {
     ContentType(String),
     /// The same path at this address (`http://host:port`) is what the answer refers to.
     Redirect(String),
+    /// The same path at the storage host of this registry ([`crate::Options::has_storage_host`]) is what the answer refers
+    /// to, with a signature that only that one may see.
+    ToStorageHost,
     /// The registry does not mount, but begins an upload.
     NoMount,
     /// The upload of this request is forgotten before.

@@ -89,22 +89,27 @@ pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, Box<dyn std::error::Err
 }
 
 /// Takes connections for ever.
-pub(crate) async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, state: Arc<State>) {
+pub(crate) async fn accept(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    state: Arc<State>,
+    is_storage_host: bool,
+) {
     loop {
         // What cannot be accepted is a matter of the one connection, or of too many open files, which passes.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::task::yield_now().await;
             continue;
         };
-        tokio::spawn(connection(stream, acceptor.clone(), Arc::clone(&state)));
+        tokio::spawn(connection(stream, acceptor.clone(), Arc::clone(&state), is_storage_host));
     }
 }
 
-async fn connection(stream: TcpStream, acceptor: Option<TlsAcceptor>, state: Arc<State>) {
+async fn connection(stream: TcpStream, acceptor: Option<TlsAcceptor>, state: Arc<State>, is_at_storage_host: bool) {
     let _ = stream.set_nodelay(true);
     let cord = Cord::default();
     let mut line = Line { stream, resets: Arc::clone(&cord.resets) };
-    let connection = Connection { state, cord, is_secure: acceptor.is_some() };
+    let connection = Connection { state, cord, is_secure: acceptor.is_some(), is_at_storage_host };
     let Some(acceptor) = acceptor else {
         serve(line, connection).await;
         return;

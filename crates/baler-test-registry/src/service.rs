@@ -1,5 +1,6 @@
 //! One request: what befalls it, who asks, what is answered, and how the answer leaves.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,12 +15,16 @@ use crate::log;
 use crate::login::{Asked, Denied, Login, authorization};
 use crate::options::{Auth, Options};
 use crate::protocol::{Call, Receipt, Reply, answer, begin_upload};
-use crate::route::Route;
+use crate::route::{Route, query};
 use crate::rules::{Fault, Rule};
 use crate::storage::Storage;
+use crate::subject::Seen;
 
 /// What is longer is no manifest.
 const MAXIMUM_DOCUMENT: usize = 16 << 20;
+
+/// What the storage host wants to see. Clients must not print it.
+const SIGNATURE: &str = "4f1d-signature";
 
 /// Called with each request when its answer begins.
 pub type Tell = Box<dyn Fn(&log::Request) + Send + Sync>;
@@ -34,6 +39,8 @@ pub(crate) struct State {
     running: Arc<AtomicUsize>,
     peak: AtomicUsize,
     tell: Option<Tell>,
+    /// Address and port of the storage host.
+    pub(crate) storage_host: Option<SocketAddr>,
 }
 
 /// One connection.
@@ -41,6 +48,7 @@ pub(crate) struct Connection {
     pub(crate) state: Arc<State>,
     pub(crate) cord: Cord,
     pub(crate) is_secure: bool,
+    pub(crate) is_at_storage_host: bool,
 }
 
 /// The connection ends without an answer.
@@ -53,10 +61,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl State {
-    pub(crate) fn new(options: Options, storage: Storage, tell: Option<Tell>) -> Self {
+    pub(crate) fn new(
+        options: Options,
+        storage: Storage,
+        tell: Option<Tell>,
+        storage_host: Option<SocketAddr>,
+    ) -> Self {
         let (running, peak, login) = (Arc::default(), AtomicUsize::new(0), Login::default());
         let (storage, rules, log) = (Mutex::new(storage), Mutex::default(), Mutex::default());
-        Self { options, storage, rules, log, login, running, peak, tell }
+        Self { options, storage, rules, log, login, running, peak, tell, storage_host }
     }
 
     pub(crate) fn storage(&self) -> MutexGuard<'_, Storage> {
@@ -75,17 +88,19 @@ impl State {
         self.peak.load(Ordering::SeqCst)
     }
 
-    fn begin(&self, request: &Parts, target: &str) -> (Running, usize) {
+    fn begin(&self, request: &Seen<'_>, fault: Option<Arc<str>>) -> (Running, usize) {
         let (running, now) = Running::begin(&self.running);
         self.peak.fetch_max(now, Ordering::SeqCst);
         let mut log = self.log();
         log.push(log::Request {
             method: request.method.to_string(),
-            path: target.to_owned(),
+            path: request.target.to_owned(),
             status: 0,
-            authorization: authorization(&request.headers),
+            authorization: authorization(request.headers),
             received: 0,
             sent: 0,
+            is_at_storage_host: request.is_at_storage_host,
+            fault,
         });
         (running, log.len() - 1)
     }
@@ -131,8 +146,14 @@ impl Connection {
     pub(crate) async fn serve(&self, request: Request<Incoming>) -> Result<Response<Body>, Ended> {
         let (parts, body) = request.into_parts();
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
-        let (running, entry) = self.state.begin(&parts, &target);
-        let fault = self.state.rules().iter_mut().find_map(|rule| rule.strike(parts.method.as_str(), &target));
+        let seen = Seen {
+            method: &parts.method,
+            target: &target,
+            headers: &parts.headers,
+            is_at_storage_host: self.is_at_storage_host,
+        };
+        let (fault, text) = self.state.rules().iter_mut().find_map(|rule| rule.strike(&seen)).unzip();
+        let (running, entry) = self.state.begin(&seen, text.flatten());
         let breaks = if let Some(Fault::ResetReceiving(count)) = fault { Some(count as u64) } else { None };
         let mut body = Receiving { body, received: 0, breaks };
         let reply = self.reply(&parts, &target, &mut body, fault.as_ref()).await;
@@ -161,7 +182,7 @@ impl Connection {
         if matches!(fault, Some(Fault::ResetBefore)) {
             return Err(Ended);
         }
-        if let Some(reply) = in_place_of(target, fault) {
+        if let Some(reply) = self.in_place_of(target, fault) {
             body.drain(|_| {}).await?;
             return Ok(reply);
         }
@@ -175,7 +196,12 @@ impl Connection {
         if matches!(route, Route::Token) {
             return self.token(&asked, body).await;
         }
-        if let Err(denied) = self.state.login.check(&self.state.options.auth, &asked, route) {
+        let checked = if self.is_at_storage_host {
+            check_signature(&asked)
+        } else {
+            self.state.login.check(&self.state.options.auth, &asked, route)
+        };
+        if let Err(denied) = checked {
             body.drain(|_| {}).await?;
             return Ok(refusal(denied));
         }
@@ -240,6 +266,28 @@ impl Connection {
         Ok(token.map_or_else(refusal, |token| Reply::new(200).header("content-type", "application/json").bytes(token)))
     }
 
+    /// What is answered where a request is not carried out.
+    fn in_place_of(&self, target: &str, fault: Option<&Fault>) -> Option<Reply> {
+        let with = |status: u16, headers: &[(&'static str, String)]| {
+            let mut reply = Reply::new(status);
+            reply.headers = headers.to_vec();
+            reply
+        };
+        let redirect = |to: String| Reply::new(307).header("location", to);
+        match fault? {
+            Fault::Status(status, headers) => Some(with(*status, headers)),
+            Fault::Answer(status, headers, body) => Some(with(*status, headers).bytes(body.clone())),
+            Fault::Redirect(to) => Some(redirect(format!("{to}{target}"))),
+            Fault::ToStorageHost => {
+                let host = self.state.storage_host?;
+                let separator = if target.contains('?') { '&' } else { '?' };
+                let scheme = if self.is_secure { "https" } else { "http" };
+                Some(redirect(format!("{scheme}://{host}{target}{separator}signature={SIGNATURE}")))
+            }
+            _ => None,
+        }
+    }
+
     /// Scheme and host, as the client has them.
     fn base(&self, parts: &Parts) -> String {
         let scheme = if self.is_secure { "https" } else { "http" };
@@ -292,19 +340,12 @@ impl Connection {
     }
 }
 
-/// What is answered where a request is not carried out.
-fn in_place_of(target: &str, fault: Option<&Fault>) -> Option<Reply> {
-    let with = |status: u16, headers: &[(&'static str, String)]| {
-        let mut reply = Reply::new(status);
-        reply.headers = headers.to_vec();
-        reply
-    };
-    match fault? {
-        Fault::Status(status, headers) => Some(with(*status, headers)),
-        Fault::Answer(status, headers, body) => Some(with(*status, headers).bytes(body.clone())),
-        Fault::Redirect(to) => Some(Reply::new(307).header("location", format!("{to}{target}"))),
-        _ => None,
-    }
+/// At the storage host the signature of the address is the only right, and credentials beside it are an error.
+fn check_signature(asked: &Asked<'_>) -> Result<(), Denied> {
+    let is_signed = query(asked.target, "signature").is_some_and(|signature| signature == SIGNATURE);
+    let reads = matches!(*asked.method, Method::GET | Method::HEAD);
+    let has_credentials = asked.headers.contains_key(hyper::header::AUTHORIZATION);
+    if is_signed && reads && !has_credentials { Ok(()) } else { Err(Denied::Forbidden) }
 }
 
 fn refusal(denied: Denied) -> Reply {

@@ -4,6 +4,7 @@
 #![allow(rustdoc::broken_intra_doc_links, clippy::doc_markdown)]
 
 mod build;
+mod faults;
 mod images;
 mod modules;
 mod registry;

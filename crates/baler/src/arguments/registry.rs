@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use baler_test_registry::Rule;
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
@@ -43,17 +44,21 @@ pub(crate) enum DevArguments {
     Registry(DevRegistryArguments),
 }
 
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
+const DEV_REGISTRY_HELP: &str = "Examples:\n  \
     baler dev registry                                     in memory, at 127.0.0.1:5000\n  \
     baler dev registry --directory ~/images                what is pushed is there the next time\n  \
-    baler dev registry --auth me:secret                    one who is not logged in may not even pull\n\n\
+    baler dev registry --auth me:secret                    one who is not logged in may not even pull\n  \
+    baler dev registry --fault 429:retry-after=2,times=3   the first three requests are too many\n\n\
     In another terminal:\n  \
     baler build 127.0.0.1:5000/my-app --publish -B my-builder -p .\n  \
     skopeo inspect --tls-verify=false docker://127.0.0.1:5000/my-app\n\n\
     It speaks the OCI distribution protocol, so that Docker, Podman, skopeo, pack and clusters use it as any other registry; \
     Baler, Docker and pack need no setting for one on 127.0.0.1. Each request is printed. Ctrl-C ends it, and what is in memory is gone. \
-    It is for development: it has no limits, and removes no blob that nothing refers to.")]
+    It is for development: it has no limits, and removes no blob that nothing refers to.";
+
+#[derive(Debug, Args)]
+#[command(after_help = format!("{DEV_REGISTRY_HELP} `--help` lists the faults."))]
+#[command(after_long_help = format!("{DEV_REGISTRY_HELP}\n\n{}", super::faults::help()))]
 pub(crate) struct DevRegistryArguments {
     /// Address and port to listen at; port 0 is any that is free
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5000")]
@@ -62,10 +67,13 @@ pub(crate) struct DevRegistryArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
     /// Let in only who logs in as USER:PASSWORD (repeatable)
-    #[arg(long, value_name = "USER:PASSWORD")]
+    #[arg(long, value_name = "USER:PASSWORD", group = "users")]
     pub(crate) auth: Vec<String>,
+    /// Let in USER:PASSWORD to pull only (repeatable)
+    #[arg(long, value_name = "USER:PASSWORD", group = "users")]
+    pub(crate) reader: Vec<String>,
     /// Give out tokens instead of taking passwords with each request, as hosted registries do; who does not log in may pull
-    #[arg(long, requires = "auth")]
+    #[arg(long, requires = "users")]
     pub(crate) tokens: bool,
     /// Certificate to speak TLS with, as PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -73,4 +81,7 @@ pub(crate) struct DevRegistryArguments {
     /// Key of the certificate, as PEM
     #[arg(long, value_name = "FILE", requires = "tls_certificate")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Have something go wrong: FAULT[:KEY=VALUE,…], as in 503:times=3 (repeatable; of several that fit, the first)
+    #[arg(long, value_name = "FAULT")]
+    pub(crate) fault: Vec<Rule>,
 }

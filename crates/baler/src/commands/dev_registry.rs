@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use anyhow::{Context as _, bail};
 use baler_platform::output::{Level, Output as _};
-use baler_test_registry::{Auth, Options, Storage, TestRegistry, Tls, TokenServer, User};
+use baler_test_registry::{Auth, Fault, Options, Storage, TestRegistry, Tls, TokenServer, User};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -21,7 +21,13 @@ pub(crate) fn run(arguments: &DevRegistryArguments, console: &Console) -> anyhow
         Box::new(move |request: &baler_test_registry::Request| drop(sender.send(Some(request.to_string()))))
     };
     let registry = TestRegistry::start_telling(options(arguments)?, Some(tell))?;
+    for rule in &arguments.fault {
+        registry.rule(rule.clone());
+    }
     console.result(&format!("Registry at {}, {}", registry.address(), kept(arguments)));
+    if let Some(host) = registry.storage_host() {
+        console.line(Level::Info, &format!("Storage host at {host}"));
+    }
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         signals.forever().next();
         drop(sender.send(None));
@@ -47,20 +53,25 @@ fn options(arguments: &DevRegistryArguments) -> anyhow::Result<Options> {
         }
         _ => None,
     };
-    let users = arguments.auth.iter().map(|pair| user(pair)).collect::<anyhow::Result<Vec<_>>>()?;
+    let writers = arguments.auth.iter().map(|pair| user("--auth", pair, true));
+    let readers = arguments.reader.iter().map(|pair| user("--reader", pair, false));
+    let users = writers.chain(readers).collect::<anyhow::Result<Vec<_>>>()?;
     let auth = match (users.is_empty(), arguments.tokens) {
         (true, _) => Auth::Open,
         (false, false) => Auth::Basic(users),
         (false, true) => Auth::Token(TokenServer::new(users)),
     };
     let storage = arguments.directory.clone().map_or(Storage::Memory, Storage::Directory);
-    Ok(Options { listen: arguments.listen.clone(), storage, auth, tls, ..Options::default() })
+    let has_storage_host = arguments.fault.iter().any(|rule| matches!(rule.fault(), Fault::ToStorageHost));
+    Ok(Options { listen: arguments.listen.clone(), storage, auth, tls, has_storage_host, ..Options::default() })
 }
 
-fn user(pair: &str) -> anyhow::Result<User> {
+fn user(flag: &str, pair: &str, may_push: bool) -> anyhow::Result<User> {
     match pair.split_once(':') {
-        Some((name, password)) if !name.is_empty() && !password.is_empty() => Ok(User::new(name, password)),
+        Some((name, password)) if !name.is_empty() && !password.is_empty() => {
+            Ok(User { may_push, ..User::new(name, password) })
+        }
         // Not quoted: it may be a password.
-        _ => bail!("--auth wants USER:PASSWORD"),
+        _ => bail!("{flag} wants USER:PASSWORD"),
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::digest::Digest;
-use crate::image::{Place, ResolvedImage};
+use crate::image::{Identity, Place, ResolvedImage};
 use crate::manifest::Descriptor;
 use crate::name::ImageName;
 use crate::repository::Repository;
@@ -18,6 +18,11 @@ pub trait Sink: Sync {
     /// Whether the place keeps manifests. One that does not knows an image by the digest of its config.
     fn keeps_manifests(&self) -> bool {
         true
+    }
+
+    /// What the place knows an image by.
+    fn identity(&self, manifest: &Digest, config: &Digest) -> Identity {
+        if self.keeps_manifests() { Identity::Manifest(manifest.clone()) } else { Identity::ImageId(config.clone()) }
     }
 
     /// Where blobs are kept on their way: in the place itself, unless it collects them elsewhere.

@@ -29,4 +29,4 @@ pub mod variables;
 pub mod version;
 pub mod volumes;
 
-pub use destination::DestinationError;
+pub use destination::{Delivery, DestinationError, Kept, NotPublished};

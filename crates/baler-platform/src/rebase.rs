@@ -8,18 +8,17 @@ use std::path::PathBuf;
 use baler_cnb::api::PlatformApi;
 use baler_cnb::labels::{LIFECYCLE_METADATA, LifecycleMetadata};
 use baler_cnb::run::RunImage;
-use baler_image::{ImageName, InvalidReference, Platform, Reference, ResolvedImage, Sink, Target, Wanted};
+use baler_image::{ImageName, InvalidReference, Platform, Reference, ResolvedImage, Sink, Wanted};
 use baler_lifecycle::export::DEFAULT_CREATED;
-use baler_lifecycle::interruptible::InterruptibleSink;
 use baler_lifecycle::rebase::{RebaseError as PhaseError, RebaseInputs, RebasePlaces, Rebased};
-use baler_store::{Layout, LayoutError};
 
 use crate::build::{OutputDirectories, OutputError, outputs, run_image};
 use crate::context::Context;
+use crate::destination::{Delivery, Destination, DestinationError, IfRefused, Writing};
 use crate::interrupt::Interrupted;
 use crate::log::OutputLog;
 use crate::output::{Level, Running, Task, chain};
-use crate::places::{Asked, Destinations, LocateError, Located, Needed, PublishError, Search, locate};
+use crate::places::{Asked, Likely, LocateError, Located, Needed, Search, locate};
 
 /// A rebase.
 #[derive(Clone, Debug)]
@@ -57,11 +56,7 @@ pub enum RebaseError {
     #[error("run image '{name}' cannot be had")]
     RunImage { name: ImageName, source: LocateError },
     #[error("{0}")]
-    Publish(#[from] PublishError),
-    #[error("could not write the layout of '{name}'")]
-    Layout { name: ImageName, source: LayoutError },
-    #[error("a rebased image cannot be written to '{0}'")]
-    Destination(ImageName),
+    Destination(#[from] DestinationError),
     #[error("{0}")]
     Phase(#[from] PhaseError),
     #[error("{0}")]
@@ -80,21 +75,11 @@ pub fn rebase(context: &Context<'_>, request: &RebaseRequest) -> Result<Rebased,
     context.output.line(Level::Info, &text);
 
     let names = [request.image.clone()];
-    let write = |sink: &dyn Sink| write(context, request, &names, (&app, &run_image), sink);
-    let rebased = if request.publish {
-        Destinations::of(context, &names)?.publish(context, &[&run_image, &app], |sink| write(sink))?
-    } else {
-        match request.image.target() {
-            Target::Reference(_) => write(context.store)?,
-            Target::Layout { path, .. } => {
-                let failed = |source| RebaseError::Layout { name: request.image.clone(), source };
-                write(&Layout::create_or_open(path).map_err(failed)?)?
-            }
-            Target::Archive { .. } | Target::Daemon { .. } => {
-                return Err(RebaseError::Destination(request.image.clone()));
-            }
-        }
-    };
+    // The first request that writes finds out whether one may: nothing was done before it that could be in vain.
+    let destination = Destination::unchecked(context, &names, Delivery::published(request.publish))?;
+    let known = [&run_image, &app];
+    let writing = Writing { known: &known, likely: Likely::New, if_refused: IfRefused::Forget };
+    let rebased = destination.write(&writing, |sink| write(context, request, &names, (&app, &run_image), sink))?;
     outputs::copy(&outputs_wanted, std::path::Path::new(""), &rebased.report)?;
     Ok(rebased)
 }
@@ -114,14 +99,10 @@ fn write(
         created: DEFAULT_CREATED,
         names,
     };
-    let sink = InterruptibleSink { sink, stop: context.interrupt.clone() };
-    let places =
-        RebasePlaces { app: app.source(context.store), run_image: run_image.source(context.store), sink: &sink };
+    let places = RebasePlaces { app: app.source(context.store), run_image: run_image.source(context.store), sink };
     let task = Task::new(crate::output::Activity::Step, "rebase");
     let running = Running::begin(context.output, task, None);
-    let rebased = running.end(baler_lifecycle::rebase::rebase(&inputs, &places, &OutputLog(context.output)));
-    context.interrupt.check()?;
-    Ok(rebased?)
+    Ok(running.end(baler_lifecycle::rebase::rebase(&inputs, &places, &OutputLog(context.output)))?)
 }
 
 fn find_app(context: &Context<'_>, request: &RebaseRequest) -> Result<Located, RebaseError> {

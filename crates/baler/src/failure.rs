@@ -11,6 +11,7 @@ use baler_platform::interrupt::Interrupted;
 use baler_platform::modules::InvalidLocator;
 use baler_platform::places::LocateError;
 use baler_platform::run::{ListenError, RunError};
+use baler_platform::{Kept, NotPublished};
 use baler_sandbox::SandboxError;
 use baler_store::{DiskFull, OpenError};
 
@@ -70,6 +71,10 @@ pub(crate) fn details(error: &anyhow::Error) -> Vec<String> {
     if let Some(RunError::NoProcess { has, .. }) = find(error) {
         details.push(format!("it has: {}", has.join(", ")));
     }
+    if let Some(NotPublished { digest, kept, .. }) = find(error) {
+        details.push(format!("the image {digest} is finished, and the local store keeps it"));
+        details.extend(kept.iter().map(|kept| format!("not published: {}", kept.refused)));
+    }
     details.extend(registry::details(error));
     details
 }
@@ -115,6 +120,9 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
         hints.push("`baler images` lists what is there".to_owned());
     }
     hints.extend(registry::hints(error));
+    if let Some(NotPublished { kept, .. }) = find(error) {
+        hints.extend(kept.iter().map(push_hint));
+    }
     hints.extend(find(error).and_then(store_hint));
     if let Some(full) = find::<DiskFull>(error) {
         let holder = full.path.ancestors().find(|ancestor| ancestor.is_dir()).unwrap_or(&full.path);
@@ -124,6 +132,12 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
         ));
     }
     hints
+}
+
+/// How an image that is kept gets to where it was to go.
+fn push_hint(Kept { name, refused }: &Kept) -> String {
+    let target = if name == refused { String::new() } else { format!(" {refused}") };
+    format!("nothing need be built again: `baler push {name}{target}` sends it")
 }
 
 fn daemon_hint(error: &DaemonError) -> Option<&'static str> {

@@ -135,11 +135,7 @@ pub(crate) fn store_image(
     let media_type = new.manifest.value.media_type.clone().unwrap_or_default();
     let descriptor = Descriptor::of(&media_type, &new.manifest.raw);
     let size = descriptor.size;
-    let identity = if sink.keeps_manifests() {
-        Identity::Manifest(descriptor.digest.clone())
-    } else {
-        Identity::ImageId(config_digest)
-    };
+    let identity = sink.identity(&descriptor.digest, &config_digest);
     let new_image = (&descriptor, new.manifest.raw.as_slice(), identity.digest());
     put_names(sink, new_image, names, log)?;
     match &identity {

@@ -7,8 +7,9 @@ use baler_image::{ImageName, ResolveError};
 use baler_lifecycle::cache::{Cache, CacheError, ImageCache, ImageCachePlace, TreeCache, VolumeCache};
 use baler_lifecycle::export::DEFAULT_CREATED_TEXT;
 
-use super::request::{BuildRequest, CacheRequest, Delivery};
+use super::request::{BuildRequest, CacheRequest};
 use crate::context::Context;
+use crate::destination::Delivery;
 use crate::images::{cache_key, published_cache_key, volume_cache_key};
 use crate::output::Level;
 use crate::places::{self, RegistriesError};

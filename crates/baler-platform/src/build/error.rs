@@ -1,11 +1,9 @@
 //! What can go wrong in a build.
 
 use baler_image::{ImageName, Platform};
-use baler_store::CopyError;
 
 use super::builder_image::BuilderImageError;
 use super::cache::BuildCacheError;
-use super::destination::DestinationError;
 use super::directories::DirectoryError;
 use super::extensions::ExtensionError;
 use super::in_place::InPlaceError;
@@ -15,6 +13,7 @@ use super::outputs::OutputError;
 use super::phase::PhaseError;
 use super::workspace::WorkspaceError;
 use crate::certificates::CertificateError;
+use crate::destination::DestinationError;
 use crate::interrupt::Interrupted;
 use crate::modules::MountError;
 use crate::places::LocateError;
@@ -55,8 +54,8 @@ pub enum BuildError {
     Cache(#[from] BuildCacheError),
     #[error("{0}")]
     Destination(#[from] DestinationError),
-    #[error("could not keep '{name}' in the local store")]
-    Keep { name: ImageName, source: CopyError },
+    #[error("when --publish is used, {previous} must be in the same image registry as {image}")]
+    OtherRegistry { previous: ImageName, image: ImageName },
     #[error("{0}")]
     Analyze(#[from] baler_lifecycle::analyze::AnalyzeError),
     #[error("executing lifecycle")]

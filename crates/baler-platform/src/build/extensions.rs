@@ -53,7 +53,7 @@ pub enum ExtensionError {
 pub(super) fn apply(
     context: &Context<'_>,
     request: &BuildRequest,
-    prepared: &mut Prepared,
+    prepared: &mut Prepared<'_>,
     analysis: &mut Analysis,
     group: &GroupFile,
 ) -> Result<(), ExtensionError> {
@@ -102,7 +102,7 @@ fn chooser<'a>(dockerfiles: &'a [(String, Dockerfile)], base: &str) -> &'a str {
 fn find(
     context: &Context<'_>,
     request: &BuildRequest,
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     text: &str,
     dockerfiles: &[(String, Dockerfile)],
 ) -> Result<Located, ExtensionError> {

@@ -6,7 +6,6 @@
 
 mod builder_image;
 mod cache;
-mod destination;
 mod directories;
 mod error;
 mod events;
@@ -36,7 +35,6 @@ use baler_lifecycle::restore::{self, Restoration, RestoreInputs};
 
 pub use builder_image::{BuilderImage, BuilderImageError};
 pub use cache::BuildCacheError;
-pub use destination::DestinationError;
 pub use directories::DirectoryError;
 pub use error::BuildError;
 pub use executor::{Executor, ExecutorChoice};
@@ -48,7 +46,7 @@ pub use order::BuildOrderError;
 pub use outputs::OutputError;
 pub use phase::{Phase, PhaseError};
 pub use request::{
-    BuildRequest, BuildpackRequest, CacheRequest, Delivery, ExecutionEnvironment, InvalidExecutionEnvironment,
+    BuildRequest, BuildpackRequest, CacheRequest, ExecutionEnvironment, InvalidExecutionEnvironment,
     InvalidWorkspaceName, OutputDirectories, RequestedModule, UserRequest, WorkspaceName,
 };
 pub(crate) use surroundings::{home_directory, host_files};
@@ -94,7 +92,7 @@ pub fn build(context: &Context<'_>, request: &BuildRequest) -> Result<Built, Bui
 fn run_phases(
     context: &Context<'_>,
     request: &BuildRequest,
-    prepared: &mut Prepared,
+    prepared: &mut Prepared<'_>,
     (steps, log): (&mut Vec<(Step, Duration)>, &OutputLog<'_>),
 ) -> Result<Exported, BuildError> {
     let mut timed = |name, taken| steps.push((name, taken));
@@ -140,7 +138,7 @@ fn run_phases(
 }
 
 fn analyze(
-    prepared: &mut Prepared,
+    prepared: &mut Prepared<'_>,
     context: &Context<'_>,
     request: &BuildRequest,
     log: &OutputLog<'_>,
@@ -162,7 +160,7 @@ fn analyze(
 
 /// Finds the group, and the run image that its extensions want.
 fn detect(
-    prepared: &mut Prepared,
+    prepared: &mut Prepared<'_>,
     context: &Context<'_>,
     request: &BuildRequest,
     analysis: &mut Analysis,
@@ -177,7 +175,7 @@ fn detect(
 fn restore(
     context: &Context<'_>,
     request: &BuildRequest,
-    prepared: &Prepared,
+    prepared: &Prepared<'_>,
     analysis: &Analysis,
     group: &GroupFile,
     cache: &dyn Cache,
@@ -196,7 +194,7 @@ fn restore(
     Ok(restore::restore(&inputs, log)?)
 }
 
-fn run_build(context: &Context<'_>, prepared: &Prepared) -> Result<(), BuildError> {
+fn run_build(context: &Context<'_>, prepared: &Prepared<'_>) -> Result<(), BuildError> {
     let scratch = prepared.directories.root_scratch("build")?;
     Ok(prepared.chamber(context).run(Phase::Build, scratch)?)
 }

@@ -3,13 +3,12 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use baler_image::{Platform, Wanted};
+use baler_image::{ImageName, Platform, Wanted};
 use baler_lifecycle::mounted::BuildUser;
 use baler_sandbox::{Network, Root};
 
 use super::builder_image::BuilderImage;
 use super::cache::CachePlace;
-use super::destination::Destination;
 use super::directories::{Additions, Directories, OrderedModules};
 use super::error::BuildError;
 use super::ground::{Floor, Ground};
@@ -21,13 +20,14 @@ use super::workspace::Workspace;
 use super::{PLATFORM_API, run_image};
 use crate::certificates::{self, CertificateSource};
 use crate::context::Context;
+use crate::destination::Destination;
 use crate::modules;
 use crate::output::Level;
 use crate::places::{Asked, Located, Needed, Search, locate_if_any};
 use crate::volumes::Volume;
 
 /// What the phases of one build share.
-pub(super) struct Prepared {
+pub(super) struct Prepared<'a> {
     pub(super) builder: BuilderImage,
     /// What the build is for: the builder's platform.
     pub(super) platform: Platform,
@@ -36,7 +36,7 @@ pub(super) struct Prepared {
     pub(super) user: BuildUser,
     pub(super) workspace: Workspace,
     pub(super) directories: Directories,
-    pub(super) destination: Destination,
+    pub(super) destination: Destination<'a>,
     pub(super) cache: CachePlace,
     executor: Box<dyn baler_sandbox::Executor>,
     root: Root,
@@ -46,12 +46,13 @@ pub(super) struct Prepared {
 }
 
 /// Does all of it.
-pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<Prepared, BuildError> {
+pub(super) fn prepare<'a>(context: &'a Context<'a>, request: &BuildRequest) -> Result<Prepared<'a>, BuildError> {
     for warning in request.volumes.iter().filter_map(Volume::warning) {
         context.output.line(Level::Warning, &warning);
     }
     // Whether the image may go where it is to go, before anything is fetched for it.
-    let destination = Destination::open(context, request)?;
+    check_previous(request)?;
+    let destination = Destination::open(context, &request.names(), request.delivery)?;
     let cache = CachePlace::choose(context, request)?;
     let ground = Ground::find(context, request)?;
     let mut builder = ground.builder(context, request)?;
@@ -104,7 +105,7 @@ pub(super) fn prepare(context: &Context<'_>, request: &BuildRequest) -> Result<P
     })
 }
 
-impl Prepared {
+impl Prepared<'_> {
     /// The builder's file system, ready to run phases in.
     pub(super) fn chamber<'a>(&'a self, context: &'a Context<'a>) -> Chamber<'a> {
         Chamber {
@@ -118,6 +119,17 @@ impl Prepared {
             workspace: &self.directories.workspace.image,
             network: self.network,
         }
+    }
+}
+
+/// Layers of the previous image are to be taken over where they are.
+fn check_previous(request: &BuildRequest) -> Result<(), BuildError> {
+    let registry = |name: &ImageName| name.reference().map(|reference| reference.registry().to_owned());
+    match &request.previous_image {
+        Some(previous) if request.publishes() && registry(previous) != registry(&request.image) => {
+            Err(BuildError::OtherRegistry { previous: previous.clone(), image: request.image.clone() })
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -9,6 +9,7 @@ use baler_image::{DaemonImage, Engine, ImageName, Platform, Target};
 
 use super::executor::Executor;
 use crate::certificates::CertificateSource;
+use crate::destination::Delivery;
 use crate::modules::InlineBuildpack;
 use crate::project::FileFilter;
 use crate::variables::Variables;
@@ -57,19 +58,6 @@ pub struct BuildRequest {
     pub outputs: OutputDirectories,
     /// What detect and build see of the host besides.
     pub volumes: Vec<Volume>,
-}
-
-/// Where an image goes whose names are references.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Delivery {
-    #[default]
-    Store,
-    /// The registries that the names stand for.
-    Registries,
-    /// There, and the local store keeps it as well.
-    RegistriesAndStore,
-    /// A daemon.
-    Daemon(Engine),
 }
 
 /// Where the build cache is.

@@ -19,10 +19,10 @@ use super::flatten::Flattened;
 use super::lifecycle::Lifecycle;
 use super::{config, labels, order};
 use crate::context::Context;
-use crate::destination::Destination;
+use crate::destination::{Delivery, Destination, IfRefused, Writing};
 use crate::modules::{Fetcher, ModuleKind, Modules, Origin};
 use crate::output::Level;
-use crate::places::{Asked, Located, Needed, Search, locate};
+use crate::places::{Asked, Likely, Located, Needed, Search, locate};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -63,8 +63,7 @@ pub fn create(context: &Context<'_>, request: &CreateRequest) -> Result<CreatedB
     }
     let base = request.config.parent().map_or_else(PathBuf::new, Path::to_owned);
     // Before anything else is done: one may not be allowed to write there.
-    let destination = Destination::open(context, &request.names, request.is_published)?;
-    let sink = destination.sink();
+    let destination = Destination::open(context, &request.names, Delivery::published(request.is_published))?;
     let located = find_build_image(context, &config, request.target.as_ref(), &base)?;
     let image = &located.image;
     let user = (labels::id(image, "CNB_USER_ID")?, labels::id(image, "CNB_GROUP_ID")?);
@@ -81,20 +80,25 @@ pub fn create(context: &Context<'_>, request: &CreateRequest) -> Result<CreatedB
     let extension_groups = required(extension_groups.map_err(CreateError::ExtensionOrder)?);
     check(image, &lifecycle.description, &buildpacks.modules, &extensions.modules)?;
 
-    baler_store::copy_layers(image, located.source(context.store), sink, &|_| {})?;
-    let mut draft = Draft::new(context, image, sink);
-    draft.directories(user)?;
-    lifecycle.add(context, &mut draft, user)?;
-    let buildpack_layers = draft.modules(&buildpacks.modules, &request.flattened)?;
-    let extension_layers = draft.modules(&extensions.modules, &[])?;
-    draft.files(&config, &groups, &extension_groups)?;
+    let known = [&located];
+    let writing = Writing { known: &known, likely: Likely::There, if_refused: IfRefused::Keep };
+    let built = destination.write(&writing, |sink| {
+        baler_store::copy_layers(image, located.source(context.store), sink, &|_| {})?;
+        let mut draft = Draft::new(context, image, sink);
+        draft.directories(user)?;
+        lifecycle.add(context, &mut draft, user)?;
+        let buildpack_layers = draft.modules(&buildpacks.modules, &request.flattened)?;
+        let extension_layers = draft.modules(&extensions.modules, &[])?;
+        draft.files(&config, &groups, &extension_groups)?;
 
-    let metadata = labels::builder(&config, &buildpacks.infos, &extensions.infos, lifecycle.description.clone());
-    let mut texts = request.labels.clone();
-    texts.insert(BUILDER_METADATA.to_owned(), encode(&metadata)?);
-    texts.extend(label_texts(&config, &buildpack_layers, &extension_layers)?);
-    let built = draft.finish(destination.name(), texts)?;
-    destination.name_again(&built)?;
+        let metadata = labels::builder(&config, &buildpacks.infos, &extensions.infos, lifecycle.description.clone());
+        let mut texts = request.labels.clone();
+        texts.insert(BUILDER_METADATA.to_owned(), encode(&metadata)?);
+        texts.extend(label_texts(&config, &buildpack_layers, &extension_layers)?);
+        let built = draft.finish(destination.name(), texts)?;
+        destination.put_names(sink, &built)?;
+        Ok::<_, CreateError>(built)
+    })?;
     let buildpacks = buildpacks.modules.into_keys().collect();
     Ok(CreatedBuilder { digest: built.digest().clone(), buildpacks })
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use baler_cnb::labels::{ModuleLayers, STACK_MIXINS};
 use baler_cnb::order::Group;
-use baler_image::{Descriptor, Digest, Document, History, Identity, ImageName, Layer, Parts, ResolvedImage, Sink};
+use baler_image::{Descriptor, Digest, Document, History, ImageName, Layer, Parts, ResolvedImage, Sink};
 use baler_layer::archive::decompress;
 use baler_layer::module::ModuleLayer;
 use baler_layer::sink::{SinkError, compress};
@@ -169,7 +169,7 @@ impl<'a> Draft<'a> {
         self.add_files(&[])
     }
 
-    /// Writes config and manifest, and names the builder.
+    /// Writes the config. The builder is to get `name`, and has none yet.
     pub(super) fn finish(
         self,
         name: &ImageName,
@@ -193,24 +193,17 @@ impl<'a> Draft<'a> {
         put_blob(self.sink, &manifest.config, &raw)?;
         let document = serde_json::to_vec(&manifest)?;
         let descriptor = Descriptor::of(family.manifest(), &document);
-        let identity = if self.sink.keeps_manifests() {
-            Identity::Manifest(descriptor.digest.clone())
-        } else {
-            Identity::ImageId(manifest.config.digest.clone())
-        };
+        let identity = self.sink.identity(&descriptor.digest, &manifest.config.digest);
         // Fails here, not at the first build, if the parts do not belong together.
-        let image = ResolvedImage::from_parts(Parts {
+        Ok(ResolvedImage::from_parts(Parts {
             name: name.clone(),
             index_digest: None,
             identity,
             platform: self.base.platform().clone(),
             place: self.sink.place(),
-            manifest: Document { raw: document.clone(), value: manifest },
+            manifest: Document { raw: document, value: manifest },
             config: Document { raw, value: config },
-        })?;
-        self.context.interrupt.check()?;
-        self.sink.put_document(name, &descriptor, &document)?;
-        Ok(image)
+        })?)
     }
 }
 

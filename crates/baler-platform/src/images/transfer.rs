@@ -1,13 +1,13 @@
 //! Images between the local store and registries: pull, push, tag.
 
-use baler_image::{ImageName, Platform, ResolvedImage, Sink, SinkError, Target, Wanted};
-use baler_lifecycle::interruptible::InterruptibleSink;
+use baler_image::{ImageName, Platform, ResolvedImage, Target, Wanted};
 use baler_store::{CopyError, copy_image};
 
 use crate::context::Context;
+use crate::destination::{Delivery, Destination, DestinationError, IfRefused, Writing};
 use crate::interrupt::Interrupted;
 use crate::output::Activity;
-use crate::places::{Asked, LocateError, Needed, RegistriesError, Search, locate};
+use crate::places::{Asked, Likely, LocateError, Needed, Search, locate};
 use crate::transfers::Transfers;
 
 /// Why an image did not come, or go.
@@ -19,11 +19,7 @@ pub enum TransferError {
     #[error("{0}")]
     Locate(#[from] LocateError),
     #[error("{0}")]
-    Registries(#[from] RegistriesError),
-    #[error("image '{name}' cannot be pushed")]
-    NotAllowed { name: ImageName, source: SinkError },
-    #[error("could not push image '{name}'")]
-    Push { name: ImageName, source: CopyError },
+    Destination(#[from] DestinationError),
     #[error("could not name the image '{name}'")]
     Tag { name: ImageName, source: CopyError },
     #[error("{0}")]
@@ -41,19 +37,13 @@ pub fn pull(context: &Context<'_>, name: &ImageName, wanted: &Wanted) -> Result<
 
 /// Sends `image` of the store, of a layout or of an archive to the registry that `target` names.
 pub fn push(context: &Context<'_>, image: &ImageName, target: &ImageName) -> Result<ResolvedImage, TransferError> {
-    let reference = target.reference().ok_or_else(|| TransferError::NoReference { name: target.clone() })?;
     let wanted = Wanted::Preferably(Platform::host());
     let asked = Asked { role: "image", name: image, wanted: &wanted, search: Search::STORE, needed: Needed::Documents };
     let located = locate(context, &asked)?;
-    let sink = context.places.registries().sink(reference)?;
-    // Before the first byte is sent, not after the last one.
-    sink.check_push().map_err(|source| TransferError::NotAllowed { name: target.clone(), source })?;
-    let transfers = Transfers::new(context.output, Activity::Push);
-    let sink = InterruptibleSink { sink: &sink as &dyn Sink, stop: context.interrupt.clone() };
-    let source = located.source(context.store);
-    let copied = copy_image(&located.image, source, &sink, target, &|event| transfers.tell(event));
-    context.interrupt.check()?;
-    copied.map_err(|source| TransferError::Push { name: target.clone(), source })?;
+    let destination = Destination::open(context, std::slice::from_ref(target), Delivery::Registries)?;
+    let known = [&located];
+    let writing = Writing { known: &known, likely: Likely::There, if_refused: IfRefused::Forget };
+    destination.write(&writing, |sink| Ok::<_, TransferError>(destination.put_names(sink, &located.image)?))?;
     Ok(located.image)
 }
 

@@ -1,6 +1,5 @@
 //! A file that holds a module: an archive of its directory, or a package.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -121,5 +120,5 @@ fn package(
     layer: Layer,
 ) -> Result<ResolvedImage, ModuleArchiveError> {
     let image = PackageImage { kind, main: description, modules: &[(description, layer)], platform: &Platform::host() };
-    Ok(image.write(context.store, None, &BTreeMap::new())?)
+    Ok(image.write_unnamed(context.store)?)
 }

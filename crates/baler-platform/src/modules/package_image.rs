@@ -6,8 +6,8 @@ use std::io::{self, Write as _};
 use baler_cnb::buildpack::Stack;
 use baler_cnb::labels::{ModuleLabel, ModuleLayers, encode};
 use baler_image::{
-    Descriptor, Digest, Document, History, Identity, ImageConfig, ImageName, InvalidReference, Layer,
-    LayerCountMismatch, Manifest, Parts, Platform, ResolvedImage, RootFs, RuntimeConfig, Sink, SinkError, media_type,
+    Descriptor, Digest, Document, History, ImageConfig, ImageName, InvalidReference, Layer, LayerCountMismatch,
+    Manifest, Parts, Platform, ResolvedImage, RootFs, RuntimeConfig, Sink, SinkError, media_type,
 };
 use serde::Serialize;
 
@@ -57,13 +57,29 @@ pub(super) fn name_of(digest: &Digest) -> Result<ImageName, InvalidReference> {
 }
 
 impl PackageImage<'_> {
-    /// Writes config and manifest to `sink`: under `name`, or as blobs alone.
-    pub(crate) fn write(
+    /// Writes config and manifest to `sink` as blobs alone: the package is found by its digest.
+    pub(super) fn write_unnamed(&self, sink: &dyn Sink) -> Result<ResolvedImage, PackageImageError> {
+        let (image, descriptor) = self.made(sink, None, &BTreeMap::new())?;
+        put_blob(sink, &descriptor, &image.manifest().raw)?;
+        Ok(image)
+    }
+
+    /// Writes the config to `sink`, for an image that is to get `name` there.
+    pub(crate) fn draft(
+        &self,
+        sink: &dyn Sink,
+        name: &ImageName,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<ResolvedImage, PackageImageError> {
+        self.made(sink, Some(name), labels).map(|(image, _)| image)
+    }
+
+    fn made(
         &self,
         sink: &dyn Sink,
         name: Option<&ImageName>,
         labels: &BTreeMap<String, String>,
-    ) -> Result<ResolvedImage, PackageImageError> {
+    ) -> Result<(ResolvedImage, Descriptor), PackageImageError> {
         let config = self.config(labels)?;
         let raw_config = serde_json::to_vec(&config)?;
         let manifest = Manifest {
@@ -77,21 +93,16 @@ impl PackageImage<'_> {
         put_blob(sink, &manifest.config, &raw_config)?;
         let raw = serde_json::to_vec(&manifest)?;
         let descriptor = Descriptor::of(media_type::OCI_MANIFEST, &raw);
-        let digest = descriptor.digest.clone();
         let image = ResolvedImage::from_parts(Parts {
-            name: name.map_or_else(|| name_of(&digest), |name| Ok(name.clone()))?,
+            name: name.map_or_else(|| name_of(&descriptor.digest), |name| Ok(name.clone()))?,
             index_digest: None,
-            identity: Identity::Manifest(digest),
+            identity: sink.identity(&descriptor.digest, &manifest.config.digest),
             platform: self.platform.clone(),
             place: sink.place(),
-            manifest: Document { raw: raw.clone(), value: manifest },
+            manifest: Document { raw, value: manifest },
             config: Document { raw: raw_config, value: config },
         })?;
-        match name {
-            Some(name) => sink.put_image(name, &image)?,
-            None => put_blob(sink, &descriptor, &raw)?,
-        }
-        Ok(image)
+        Ok((image, descriptor))
     }
 
     /// Each layer once.

@@ -11,9 +11,10 @@ use baler_store::Layout;
 use super::error::PackageCreateError;
 use super::file;
 use crate::context::Context;
-use crate::destination::Destination;
+use crate::destination::{Delivery, Destination, IfRefused, Writing};
 use crate::modules::package_image::PackageImage;
 use crate::modules::{Content, Description, Fetched, Fetcher, Module, ModuleKind, Origin, PackageConfig};
+use crate::places::Likely;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -65,16 +66,20 @@ pub fn package(context: &Context<'_>, request: &PackageRequest) -> Result<Packag
             let scratch = context.store.scratch("package")?;
             let layout = Layout::create_or_open(scratch.path())?;
             let image = write(context, request, &modules, &layout, &layout.image_name(None))?;
+            layout.put_image(image.name(), &image)?;
             file::write(scratch.path(), path)?;
             Ok(packaged(&image, &modules))
         }
         PackageFormat::Image { names, is_published } => {
             // First: one may not be allowed to write there.
-            let destination = Destination::open(context, names, *is_published)?;
+            let destination = Destination::open(context, names, Delivery::published(*is_published))?;
             let modules = modules(context, request)?;
-            let image = write(context, request, &modules, destination.sink(), destination.name())?;
-            destination.name_again(&image)?;
-            Ok(packaged(&image, &modules))
+            let writing = Writing { known: &[], likely: Likely::There, if_refused: IfRefused::Keep };
+            destination.write(&writing, |sink| {
+                let image = write(context, request, &modules, sink, destination.name())?;
+                destination.put_names(sink, &image)?;
+                Ok(packaged(&image, &modules))
+            })
         }
     }
 }
@@ -150,6 +155,7 @@ fn in_order(fetched: Fetched) -> Vec<Module> {
     others.into_values().chain([fetched.main]).collect()
 }
 
+/// Writes the blobs of the package; it has no name yet.
 fn write(
     context: &Context<'_>,
     request: &PackageRequest,
@@ -164,7 +170,7 @@ fn write(
     }
     let (main, _) = layers.last().expect("a package has its own module");
     let image = PackageImage { kind: request.kind, main, modules: &layers, platform: &request.platform };
-    Ok(image.write(sink, Some(name), &request.labels)?)
+    Ok(image.draft(sink, name, &request.labels)?)
 }
 
 fn layer(context: &Context<'_>, module: &Module, sink: &dyn Sink) -> Result<Layer, PackageCreateError> {

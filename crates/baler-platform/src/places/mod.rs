@@ -32,7 +32,7 @@ pub use daemons::{Connection, Daemons, DaemonsError};
 pub(crate) use locate::describe;
 pub use locate::{Asked, Needed, locate, locate_if_any};
 pub use located::{LocateError, Located, Looked};
-pub use publish::{Destinations, PublishError, Publisher};
+pub use publish::{Destinations, KeepError, Likely, PublishError, Publisher};
 pub use registries::{Registries, RegistriesError};
 pub use search::{InvalidPullPolicy, PullPolicy, Search};
 pub use watch::Watch;

@@ -33,6 +33,7 @@ mod project;
 mod prune;
 mod publish;
 mod rebase;
+mod refused;
 mod registry;
 mod reproducible;
 mod run;

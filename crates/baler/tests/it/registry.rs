@@ -201,7 +201,7 @@ fn flags_that_contradict_one_another() {
         assert!(failed.stderr.contains(error), "{flags:?}: {}", failed.stderr);
     }
     let failed = place.run(&["build", "oci:out", "--path", "app", "--builder", "b", "--publish"]).failure(1);
-    assert!(failed.stderr.contains("'oci:out' is not the name of an image in one"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("'oci:out' is not the name of an image in a registry"), "{}", failed.stderr);
     let failed = place.run(&["build", "other.example/bb", "--path", "app", "--builder", "r.example/bb"]).failure(1);
     assert_eq!(failed.stderr, "ERROR: forbidden image name: name must not match builder image name\n");
 }

@@ -5,11 +5,12 @@ use std::io::{self, Read, Write};
 use baler_image::{BlobWriter, Descriptor, Sink, SinkError, Source, SourceError};
 use baler_registry::{Mounted, Repository};
 
+use super::Likely;
 use super::queue::Job;
 use super::sink::Publisher;
 use crate::output::{Activity, Level, Running, Task};
 
-/// A blob that is not longer is sent without asking first: that takes as many requests.
+/// A blob that is not longer, and likely new, is sent without asking first: that takes as many requests.
 const SHORT: u64 = 64 << 10;
 /// A registry that forgets an upload gets it again, so many times in all.
 const TRIES: u32 = 3;
@@ -47,7 +48,11 @@ impl Publisher<'_> {
                 Mounted::No => {}
             }
         }
-        if writer.is_none() && blob.size > SHORT && sink.has_blob(&blob.digest)? {
+        let is_asked_for = match self.likely {
+            Likely::New => writer.is_none() && blob.size > SHORT,
+            Likely::There => true,
+        };
+        if is_asked_for && sink.has_blob(&blob.digest)? {
             self.tell(job, "there already");
             return Ok(());
         }

@@ -2,9 +2,11 @@
 //!
 //! New blobs are collected in the local store, since only then their digest is known and they can be sent again from the
 //! beginning; each is sent as soon as it is complete, several at once. What a repository has is not sent, and what
-//! another one of the same registry has is mounted. A name is given when all blobs are there.
+//! another one of the same registry has is mounted. A name is given when all blobs are there. A repository that does not
+//! take a blob gets no other and no name; the image is finished all the same, for the other repositories and for the store.
 
 mod job;
+mod keep;
 mod queue;
 mod sink;
 
@@ -15,6 +17,7 @@ use super::located::Located;
 use super::registries::RegistriesError;
 use crate::context::Context;
 
+pub use keep::KeepError;
 pub use sink::Publisher;
 
 /// Blobs are sent so many at a time: enough that waiting for one does not hold up the others.
@@ -30,6 +33,15 @@ struct Destination {
     sink: RegistrySink,
     /// The first of the names there, for who reads of it.
     name: ImageName,
+}
+
+/// What is to be expected of registries, which decides whether they are asked for short blobs before these are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likely {
+    /// The image was made just now: to ask for what is short takes as many requests as to send it.
+    New,
+    /// It may have been sent before: a blob that is asked for need not be sent.
+    There,
 }
 
 /// Why an image cannot be published under a name.
@@ -69,8 +81,14 @@ impl Destinations {
     }
 
     /// Lets `work` write an image to them. What the images of `known` have need not be sent, or is read where they are.
-    pub fn publish<T>(&self, context: &Context<'_>, known: &[&Located], work: impl FnOnce(&Publisher<'_>) -> T) -> T {
-        let publisher = Publisher::new(context, &self.repositories, known);
+    pub fn publish<T>(
+        &self,
+        context: &Context<'_>,
+        known: &[&Located],
+        likely: Likely,
+        work: impl FnOnce(&Publisher<'_>) -> T,
+    ) -> T {
+        let publisher = Publisher::new(context, &self.repositories, known, likely);
         std::thread::scope(|scope| {
             let _closing = publisher.closing();
             for _ in 0..PARALLEL {

@@ -1,6 +1,6 @@
 //! What is to be sent, and how far that is.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use baler_image::{Descriptor, Digest, SinkError};
@@ -24,11 +24,25 @@ struct State {
     /// What a destination has, or gets by a job.
     taken: BTreeSet<(usize, Digest)>,
     waiting: VecDeque<Job>,
-    running: usize,
-    /// The first failure. After it, nothing is begun.
-    failure: Option<SinkError>,
-    has_failed: bool,
+    /// How many, for each destination.
+    running: BTreeMap<usize, usize>,
+    /// The first failure of each destination. After it, nothing is begun there.
+    failures: BTreeMap<usize, Failure>,
     is_closed: bool,
+}
+
+struct Failure {
+    blob: Digest,
+    /// Until somebody was told.
+    error: Option<SinkError>,
+}
+
+/// A destination does not have all blobs.
+pub(super) struct Incomplete {
+    /// One that it does not have.
+    pub(super) blob: Digest,
+    /// Why; who asks again is not told.
+    pub(super) error: Option<SinkError>,
 }
 
 impl Queue {
@@ -49,7 +63,8 @@ impl Queue {
     /// Adds a job, unless its blob is taken care of.
     pub(super) fn add(&self, job: Job) {
         let mut state = self.state();
-        if state.taken.insert((job.to, job.blob.digest.clone())) {
+        let is_new = state.taken.insert((job.to, job.blob.digest.clone()));
+        if is_new && !state.failures.contains_key(&job.to) {
             state.waiting.push_back(job);
             self.changed.notify_all();
         }
@@ -63,7 +78,7 @@ impl Queue {
                 return None;
             }
             if let Some(job) = state.waiting.pop_front() {
-                state.running += 1;
+                *state.running.entry(job.to).or_default() += 1;
                 return Some(job);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -71,30 +86,31 @@ impl Queue {
     }
 
     /// A job has ended.
-    pub(super) fn done(&self, result: Result<(), SinkError>) {
+    pub(super) fn done(&self, job: Job, result: Result<(), SinkError>) {
         let mut state = self.state();
-        state.running -= 1;
+        if let Some(running) = state.running.get_mut(&job.to) {
+            *running -= 1;
+        }
         if let Err(error) = result {
-            state.waiting.clear();
-            if !state.has_failed {
-                (state.has_failed, state.failure) = (true, Some(error));
-            }
+            state.waiting.retain(|waiting| waiting.to != job.to);
+            state.failures.entry(job.to).or_insert(Failure { blob: job.blob.digest, error: Some(error) });
         }
         self.changed.notify_all();
     }
 
-    /// Waits until nothing is waiting or running, and says whether all went well.
-    pub(super) fn drain(&self) -> Result<(), SinkError> {
+    /// Waits until nothing is waiting or running for a destination, and says whether all went well.
+    pub(super) fn drain(&self, to: usize) -> Result<(), Incomplete> {
         let mut state = self.state();
-        while !state.waiting.is_empty() || state.running > 0 {
+        let is_busy = |state: &State| {
+            state.running.get(&to).is_some_and(|running| *running > 0) || state.waiting.iter().any(|job| job.to == to)
+        };
+        while is_busy(&state) {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.failure.take().map_or(Ok(()), Err)
-    }
-
-    /// The first failure, if nobody was told of it yet.
-    pub(super) fn failure(&self) -> Result<(), SinkError> {
-        self.state().failure.take().map_or(Ok(()), Err)
+        match state.failures.get_mut(&to) {
+            None => Ok(()),
+            Some(Failure { blob, error }) => Err(Incomplete { blob: blob.clone(), error: error.take() }),
+        }
     }
 
     /// Nothing more is wanted; who waits goes.

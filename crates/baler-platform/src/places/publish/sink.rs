@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use baler_image::{BlobWriter, Descriptor, Digest, ImageName, Manifest, Place, Sink, SinkError, Source, media_type};
 use baler_registry::{RegistrySink, Repository};
 
-use super::Destination;
-use super::queue::{Job, Queue};
+use super::queue::{Incomplete, Job, Queue};
+use super::{Destination, Likely};
 use crate::context::Context;
 use crate::places::located::Located;
 
@@ -19,6 +19,17 @@ pub struct Publisher<'a> {
     pub(super) queue: Arc<Queue>,
     /// Where blobs are that may not be in the local store.
     pub(super) origins: BTreeMap<Digest, Vec<Origin<'a>>>,
+    pub(super) likely: Likely,
+    /// The image, once it is finished.
+    pub(super) written: Mutex<Option<Written>>,
+    pub(super) refused: Mutex<Vec<ImageName>>,
+}
+
+/// A manifest that was given a name, or was to be given one.
+#[derive(Clone)]
+pub(super) struct Written {
+    pub(super) descriptor: Descriptor,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// Another place of a blob.
@@ -39,8 +50,15 @@ impl Drop for Closing<'_> {
 }
 
 impl<'a> Publisher<'a> {
-    pub(super) fn new(context: &'a Context<'a>, destinations: &'a [Destination], known: &[&'a Located]) -> Self {
-        let mut publisher = Self { context, destinations, queue: Arc::default(), origins: BTreeMap::new() };
+    pub(super) fn new(
+        context: &'a Context<'a>,
+        destinations: &'a [Destination],
+        known: &[&'a Located],
+        likely: Likely,
+    ) -> Self {
+        let (queue, origins) = (Arc::default(), BTreeMap::new());
+        let (written, refused) = (Mutex::default(), Mutex::default());
+        let mut publisher = Self { context, destinations, queue, origins, likely, written, refused };
         for located in known {
             publisher.learn(located);
         }
@@ -76,7 +94,8 @@ impl<'a> Publisher<'a> {
     /// Sends blobs until nothing more is wanted.
     pub(super) fn serve(&self) {
         while let Some(job) = self.queue.next() {
-            self.queue.done(self.send(&job));
+            let sent = self.send(&job);
+            self.queue.done(job, sent);
         }
     }
 
@@ -107,7 +126,6 @@ impl Sink for Publisher<'_> {
 
     /// Also says so of blobs that it knows where to get: they are sent.
     fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
-        self.queue.failure()?;
         if self.queue.has(0, digest) {
             return Ok(true);
         }
@@ -129,14 +147,29 @@ impl Sink for Publisher<'_> {
     }
 
     fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
+        let put = self.put(name, descriptor, bytes);
+        if put.is_err() {
+            self.refused.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
+        }
+        put
+    }
+}
+
+impl Publisher<'_> {
+    fn put(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
         let wrong = || SinkError::WrongName { place: self.place(), name: name.clone() };
         let to = self.destination(name).ok_or_else(wrong)?;
-        let failed = |source| SinkError::WriteImage { place: self.sink(to).place(), name: name.clone(), source };
+        let place = || self.sink(to).place();
+        let failed = |source| SinkError::WriteImage { place: place(), name: name.clone(), source };
         if media_type::is_manifest(&descriptor.media_type) {
             let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| failed(error.into()))?;
+            let written = Written { descriptor: descriptor.clone(), bytes: bytes.to_vec() };
+            *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Some(written);
             self.send_all(to, &manifest);
         }
-        self.queue.drain()?;
+        self.queue.drain(to).map_err(|Incomplete { blob: digest, error }| {
+            error.unwrap_or_else(|| SinkError::MissingBlob { place: place(), name: name.clone(), digest })
+        })?;
         self.sink(to).put_document(name, descriptor, bytes)
     }
 }
@@ -161,6 +194,6 @@ impl BlobWriter for Collected {
     fn commit(self: Box<Self>, digest: &Digest, size: u64) -> Result<(), SinkError> {
         self.writer.commit(digest, size)?;
         self.queue.add(Job { to: 0, blob: Descriptor::new("", size, digest.clone()) });
-        self.queue.failure()
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //! words of `pack` (platform-behaviour 1.1).
 
 use anyhow::bail;
-use baler_image::{ImageName, Reference, Target};
+use baler_image::{ImageName, Reference};
 use baler_platform::build::{BuildRequest, CacheRequest, UserRequest};
 use baler_platform::output::{Level, Output as _};
 
@@ -44,11 +44,8 @@ pub(super) fn user(arguments: &BuildArguments) -> anyhow::Result<UserRequest> {
     Ok(UserRequest { gid: id("gid", arguments.gid)?, uid: id("uid", arguments.uid)? })
 }
 
-/// The image must not take the place of what it is built with, and a registry takes names only.
+/// The image must not take the place of what it is built with.
 pub(super) fn names(request: &BuildRequest, lifecycle: Option<&str>, config: &Config) -> anyhow::Result<()> {
-    if request.publishes() && !matches!(request.image.target(), Target::Reference(_)) {
-        bail!("--publish pushes to a registry, and '{}' is not the name of an image in one", request.image);
-    }
     if request.image.reference().is_some_and(|reference| reference.digest().is_some()) {
         bail!("'{}' is not a tag reference", request.image);
     }

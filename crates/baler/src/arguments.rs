@@ -4,6 +4,7 @@
 #![allow(rustdoc::broken_intra_doc_links, clippy::doc_markdown)]
 
 mod build;
+mod config;
 mod faults;
 mod images;
 mod modules;
@@ -13,6 +14,7 @@ mod store;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use build::{BuildArguments, ExecutorArgument, NetworkArgument, join_timings};
+pub(crate) use config::*;
 pub(crate) use images::{
     ImageFormat, InspectArguments, PullArguments, PushArguments, RebaseArguments, ResolveArguments, ResolveFormat,
     SbomArguments, SbomDownloadArguments, TagArguments,
@@ -95,9 +97,12 @@ pub(crate) enum CommandArguments {
     /// Get at software bills of materials
     #[command(subcommand)]
     Sbom(SbomArguments),
-    /// Make builders: images of buildpacks, a build image and the name of a run image
+    /// Make and look at builders: images of buildpacks, a build image and the name of a run image
     #[command(subcommand)]
     Builder(BuilderArguments),
+    /// Older name of `builder inspect`, which scripts have
+    #[command(hide = true)]
+    InspectBuilder(BuilderInspectArguments),
     /// Make packages of buildpacks
     #[command(subcommand)]
     Buildpack(ModuleArguments),
@@ -124,6 +129,8 @@ pub(crate) enum CommandArguments {
     Login(LoginArguments),
     /// Forget the credentials for a registry
     Logout(LogoutArguments),
+    /// Settings for what no flag says: default builder, pull policy, mirrors
+    Config(ConfigArguments),
     /// Show which image a name stands for, and why
     Resolve(ResolveArguments),
     /// Find out whether builds can work here, and what to do where they cannot

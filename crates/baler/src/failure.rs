@@ -15,6 +15,8 @@ use baler_platform::{Kept, NotPublished};
 use baler_sandbox::SandboxError;
 use baler_store::{DiskFull, OpenError};
 
+use crate::commands::config::SetElsewhere;
+
 /// No builder was named; as in pack, the code is 2.
 #[derive(Debug, thiserror::Error)]
 #[error("no builder was named")]
@@ -95,6 +97,9 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
             [] => "make one with `baler builder create`, and name it with --builder".to_owned(),
             has => format!("name one with --builder; the local store has: {}", has.join(", ")),
         });
+    }
+    if find::<SetElsewhere>(error).is_some() {
+        hints.push("take it out of that file, or set another value here, which goes before it".to_owned());
     }
     if let Some(InvalidLocator::Community { .. }) = find(error) {
         hints.push(

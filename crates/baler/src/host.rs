@@ -37,9 +37,7 @@ impl Host {
         crate::signals::listen(interrupt.clone()).context("could not listen to signals")?;
         let config = Config::read(&variables)?;
         let pull_policy = match config.pull_policy.as_str() {
-            // As pack has it; here, what is in the local store is used without asking the network.
-            "" if is_called_pack() => PullPolicy::Always,
-            "" => PullPolicy::IfNotPresent,
+            "" => default_pull_policy(),
             text => text.parse()?,
         };
         Ok(Self {
@@ -130,6 +128,12 @@ impl Host {
 pub(crate) fn is_called_pack() -> bool {
     let name = std::env::args_os().next().map(PathBuf::from);
     name.as_deref().and_then(Path::file_name).is_some_and(|name| name == "pack")
+}
+
+/// When registries are asked where nobody says it. As pack has it; here, what is in the local store is used without
+/// asking the network.
+pub(crate) fn default_pull_policy() -> PullPolicy {
+    if is_called_pack() { PullPolicy::Always } else { PullPolicy::IfNotPresent }
 }
 
 /// The environment. Variables that are not UTF-8 have no part in anything that Baler does.

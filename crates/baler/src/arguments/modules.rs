@@ -4,12 +4,37 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::images::RegistryArguments;
+use super::images::{ImageFormat, RegistryArguments};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BuilderArguments {
     /// Make a builder from a builder.toml
     Create(BuilderCreateArguments),
+    /// Show what a builder holds
+    Inspect(BuilderInspectArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    baler builder inspect registry.example/builder:1\n  \
+    baler builder inspect my-builder --output json | jq .local_info.buildpacks\n\n\
+    Shows lifecycle, run images, buildpacks and the order in which they are tried: of the builder in its registry, and of the \
+    one in the store.")]
+pub(crate) struct BuilderInspectArguments {
+    /// The builder; the default one of the configuration where left out
+    #[arg(value_name = "BUILDER")]
+    pub(crate) builder: Option<String>,
+    /// How many levels of composite buildpacks the order shows; -1 is all
+    #[arg(short, long, value_name = "NUMBER", default_value_t = -1, allow_negative_numbers = true)]
+    pub(crate) depth: i64,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: ImageFormat,
+    /// Only what is in the store; no registry is asked
+    #[arg(long)]
+    pub(crate) local: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
 }
 
 #[derive(Debug, Args)]

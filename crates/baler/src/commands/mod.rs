@@ -2,6 +2,8 @@
 
 mod build;
 mod builder_create;
+mod builder_inspect;
+pub(crate) mod config;
 mod dev_registry;
 mod doctor;
 pub(crate) mod format;
@@ -34,6 +36,8 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
     match arguments.command {
         CommandArguments::Build(arguments) => build::run(*arguments, console),
         CommandArguments::Builder(BuilderArguments::Create(arguments)) => builder_create::run(arguments, console),
+        CommandArguments::Builder(BuilderArguments::Inspect(arguments))
+        | CommandArguments::InspectBuilder(arguments) => builder_inspect::run(arguments, console),
         CommandArguments::Buildpack(ModuleArguments::Package(arguments)) => {
             package::run(ModuleKind::Buildpack, arguments, console)
         }
@@ -42,6 +46,7 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
         }
         CommandArguments::Run(arguments) => run::run(arguments, console),
         CommandArguments::Doctor(arguments) => doctor::run(&arguments, console),
+        CommandArguments::Config(arguments) => config::run(arguments, console),
         CommandArguments::Images(arguments) => images::run(&arguments, console),
         CommandArguments::Inspect(arguments) => inspect::run(arguments, console),
         CommandArguments::Rm(arguments) => remove::run(&arguments, console),

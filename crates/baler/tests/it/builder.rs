@@ -138,3 +138,42 @@ fn flattened_buildpacks_share_a_layer() {
     let refused = place.run(&[&create[..], &["test/one"]].concat()).failure(1);
     assert!(refused.stderr.contains("invalid format test/one; please use"), "{}", refused.stderr);
 }
+
+#[test]
+fn a_builder_is_shown_with_its_order() {
+    let Some(place) = Place::with_builder(User::Caller, &["one", "two"]) else { return };
+    for name in ["one", "two"] {
+        buildpack(&place, name, "exit 0", "exit 0");
+    }
+    fs_err::create_dir_all(place.path().join("all")).unwrap();
+    let composite = "api = \"0.10\"\n[buildpack]\nid = \"test/all\"\nversion = \"1\"\n[[order]]\n[[order.group]]\n\
+                     id = \"test/one\"\nversion = \"1\"\n[[order.group]]\nid = \"test/two\"\nversion = \"1\"\noptional = true\n";
+    write(&place.path().join("all/buildpack.toml"), composite);
+    let text = fs_err::read_to_string(place.path().join("builder.toml")).unwrap();
+    let (before, _) = text.split_once("[[order]]").unwrap();
+    let order = "[[buildpacks]]\nuri = \"./all\"\n[[order]]\n[[order.group]]\nid = \"test/all\"\nversion = \"1\"\n";
+    write(&place.path().join("builder.toml"), &format!("{before}{order}"));
+    place.create_builder();
+
+    let shown = place.run(&["builder", "inspect", "builder", "--local"]).success().stdout;
+    let tree = "Detection Order:\n └ Group #1:\n    └ test/all@1\n       └ Group #1:\n          ├ test/one@1\n          \
+                └ test/two@1    (optional)\n";
+    assert!(shown.starts_with("Inspecting builder: 'builder'\n\nREMOTE:\n(not present)\n\nLOCAL:\n"), "{shown}");
+    assert!(shown.contains(tree), "{shown}");
+    let closed = place.run(&["builder", "inspect", "builder", "--local", "--depth", "0"]).success().stdout;
+    assert!(closed.contains("Detection Order:\n └ Group #1:\n    └ test/all@1\n"), "{closed}");
+    assert!(!closed.contains("test/two@1 "), "{closed}");
+
+    let json = place.run(&["builder", "inspect", "builder", "--local", "-o", "json"]).success().stdout;
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let inside = &value["local_info"]["detection_order"][0]["buildpacks"][0]["buildpacks"][0]["buildpacks"];
+    assert_eq!(inside[1]["id"], "test/two");
+    assert_eq!((&value["trusted"], &value["remote_info"]), (&false.into(), &serde_json::Value::Null));
+
+    let nowhere = place.run(&["builder", "inspect", "none", "--local"]).failure(1).stderr;
+    assert_eq!(nowhere, "ERROR: unable to find builder 'none' locally or remotely\n");
+    let not_named = place.run(&["builder", "inspect"]).failure(2).stderr;
+    assert!(not_named.contains("the local store has: builder"), "{not_named}");
+    let no_builder = place.run(&["builder", "inspect", "test-run", "--local"]).failure(1).stderr;
+    assert!(no_builder.contains("missing label 'io.buildpacks.builder.metadata'"), "{no_builder}");
+}

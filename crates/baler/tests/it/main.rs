@@ -11,6 +11,7 @@ mod bad_input;
 mod bad_store;
 mod build;
 mod builder;
+mod config;
 mod daemon;
 mod doctor;
 mod ended;

@@ -12,6 +12,7 @@ use crate::arguments::{ImageFormat, InspectArguments};
 use crate::host::Host;
 use crate::output::Console;
 
+pub(super) use structured::written;
 pub(crate) use text::shortened;
 
 /// Neither side has the image.

@@ -94,7 +94,7 @@ fn own(inspection: &Inspection) -> Value {
     })
 }
 
-pub(super) fn written(value: &Value, format: ImageFormat) -> anyhow::Result<String> {
+pub(in crate::commands) fn written(value: &Value, format: ImageFormat) -> anyhow::Result<String> {
     Ok(match format {
         ImageFormat::Yaml => serde_norway::to_string(value)?,
         ImageFormat::Toml => toml::to_string(&without_nulls(value.clone()))?,

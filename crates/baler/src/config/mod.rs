@@ -1,6 +1,8 @@
 //! The user's configuration: `config.toml` of `pack` (platform-behaviour 2.2), and of the same form Baler's own, which goes
 //! before it. Keys that are not known are passed over, as `pack` does.
 
+mod file;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,8 @@ use baler_cnb::run::RunImage;
 use baler_registry::Mirror;
 use serde::Deserialize;
 
+pub(crate) use file::{ConfigFile, Value};
+
 /// The configuration. What is not set is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -16,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) default_builder_image: String,
     pub(crate) pull_policy: String,
     pub(crate) lifecycle_image: String,
+    /// Recorded for `pack`; nothing here waits for it.
+    pub(crate) experimental: bool,
     /// The user's mirrors of run images.
     pub(crate) run_images: Vec<RunImage>,
     pub(crate) trusted_builders: Vec<TrustedBuilder>,
@@ -36,16 +42,32 @@ pub(crate) enum ConfigError {
     Read { path: PathBuf, source: io::Error },
     #[error("reading pack config: failed to read config file at path {}", path.display())]
     Parse { path: PathBuf, source: Box<toml::de::Error> },
+    /// A file that can be read as the configuration and yet not be changed in place.
+    #[error("cannot change {}", path.display())]
+    Change { path: PathBuf, source: Box<toml_edit::TomlError> },
+    #[error("writing the configuration")]
+    Write { source: io::Error },
+    #[error("there is no place for the configuration: set HOME or XDG_CONFIG_HOME")]
+    NoPlace,
+}
+
+/// One of the files, as it is.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) config: Config,
 }
 
 impl Config {
     /// Reads both files; `variables` says where they are.
     pub(crate) fn read(variables: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
-        let mut config = Self::default();
-        for path in paths(variables) {
-            config = config.or(Self::read_file(&path)?);
-        }
-        Ok(config)
+        Ok(Self::sources(variables)?.into_iter().fold(Self::default(), |config, source| config.or(source.config)))
+    }
+
+    /// Both files; what the first one says goes before what the second one does. A file that is not there says nothing.
+    pub(crate) fn sources(variables: &BTreeMap<String, String>) -> Result<Vec<Source>, ConfigError> {
+        let source = |path: PathBuf| Ok(Source { config: Self::read_file(&path)?, path });
+        paths(variables).into_iter().map(source).collect()
     }
 
     fn read_file(path: &Path) -> Result<Self, ConfigError> {
@@ -71,6 +93,7 @@ impl Config {
             default_builder_image: either(self.default_builder_image, other.default_builder_image),
             pull_policy: either(self.pull_policy, other.pull_policy),
             lifecycle_image: either(self.lifecycle_image, other.lifecycle_image),
+            experimental: self.experimental || other.experimental,
             ..self
         }
     }
@@ -88,11 +111,21 @@ impl Config {
 
 /// Baler's file, then `pack`'s.
 fn paths(variables: &BTreeMap<String, String>) -> Vec<PathBuf> {
-    let set = |name: &str| variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let below_home = |path: &str| set("HOME").map(|home| home.join(path));
-    let own = set("XDG_CONFIG_HOME").or_else(|| below_home(".config")).map(|path| path.join("baler"));
-    let pack = set("PACK_HOME").or_else(|| below_home(".pack"));
-    own.into_iter().chain(pack).map(|path| path.join("config.toml")).collect()
+    own_path(variables).into_iter().chain(pack_path(variables)).collect()
+}
+
+fn own_path(variables: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let directory = set(variables, "XDG_CONFIG_HOME").or_else(|| Some(set(variables, "HOME")?.join(".config")));
+    Some(directory?.join("baler/config.toml"))
+}
+
+fn pack_path(variables: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let directory = set(variables, "PACK_HOME").or_else(|| Some(set(variables, "HOME")?.join(".pack")));
+    Some(directory?.join("config.toml"))
+}
+
+fn set(variables: &BTreeMap<String, String>, name: &str) -> Option<PathBuf> {
+    variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 #[cfg(test)]

@@ -79,6 +79,26 @@ pub enum SourceError {
     Failed { place: Place, source: Box<dyn Error + Send + Sync> },
 }
 
+impl SourceError {
+    /// Whether a blob that was read to its end was another one, though what the place holds may be right: a registry may
+    /// send the right one the next time.
+    pub fn is_damage_on_the_way(&self) -> bool {
+        matches!(
+            self,
+            Self::Corrupt { place: Place::Registry(_), .. } | Self::WrongSize { place: Place::Registry(_), .. }
+        )
+    }
+
+    /// The same error, after so many tries.
+    #[must_use]
+    pub fn after(self, tries: u32) -> Self {
+        match self {
+            Self::Corrupt { place, digest, found, .. } => Self::Corrupt { place, digest, found, tries },
+            error => error,
+        }
+    }
+}
+
 fn often(tries: u32) -> String {
     if tries > 1 { format!(", at the last of {tries} tries") } else { String::new() }
 }

@@ -1,5 +1,5 @@
 //! One blob from one place to another: taken over inside of a registry where that can be, else sent, and sent again where a
-//! registry forgot it.
+//! registry forgot it or did not send it as it is.
 
 use std::io::{self, Read, Write};
 
@@ -8,7 +8,7 @@ use crate::sink::{Mounted, Sink, SinkError};
 use crate::source::{Source, SourceError};
 
 /// How often a blob is sent from its beginning.
-const MAXIMUM_SENDS: usize = 3;
+const MAXIMUM_SENDS: u32 = 3;
 const BUFFER: usize = 1 << 20;
 
 /// How a blob came to be in a sink.
@@ -68,6 +68,11 @@ pub fn transfer(
         let sent = send(&mut reader, &mut writer, &mut buffer, progress);
         match sent.and_then(|()| writer.commit(digest, blob.size).map_err(TransferError::Write)) {
             Err(TransferError::Write(SinkError::LostUpload { .. })) if sends < MAXIMUM_SENDS => {}
+            Err(TransferError::Read(error)) if error.is_damage_on_the_way() => {
+                if sends == MAXIMUM_SENDS {
+                    return Err(TransferError::Read(error.after(sends)));
+                }
+            }
             result => return result.map(|()| Transferred::Sent),
         }
     }

@@ -10,6 +10,7 @@ use ureq::http::Method;
 
 use crate::client::{Access, At, Client};
 use crate::error::RegistryError;
+use crate::event::Event;
 use crate::gate::Permit;
 use crate::range::content_range_start;
 use crate::source::at_each;
@@ -18,6 +19,9 @@ use crate::transport::{Ask, broken};
 /// An answer's body, and the place at the registry that it takes.
 struct Body {
     reader: BodyReader<'static>,
+    /// Where it comes from: the repository, or a mirror of it.
+    at: Repository,
+    url: String,
     _permit: Option<Permit>,
 }
 
@@ -96,7 +100,7 @@ impl Download {
     fn resume(&mut self, error: Option<RegistryError>) -> Result<(), SourceError> {
         self.tried += 1;
         let ended = || RegistryError::Truncated {
-            url: self.repository.to_string(),
+            url: self.body.url.clone(),
             received: self.position,
             expected: self.descriptor.size,
         };
@@ -138,7 +142,23 @@ impl Download {
         }
         let empty = Hasher::of(digest.algorithm());
         let found = std::mem::replace(&mut self.hasher, empty).finish();
-        if found == digest { Ok(()) } else { Err(SourceError::Corrupt { place, digest, found, tries: 1 }) }
+        if found == digest {
+            return Ok(());
+        }
+        self.tell_of_damage(&digest, &found);
+        Err(SourceError::Corrupt { place, digest, found, tries: 1 })
+    }
+
+    /// A mirror that damages what it sends is not asked again.
+    fn tell_of_damage(&self, digest: &Digest, found: &Digest) {
+        let (at, wanted) = (&self.body.at, &self.repository);
+        if at == wanted {
+            self.client.tell(&Event::Damaged { repository: wanted, digest, found });
+        } else if self.client.leave_out(at.registry()) {
+            let (url, expected, found) = (self.body.url.clone(), digest.clone(), found.clone());
+            let error = &RegistryError::WrongDigest { url, expected, found };
+            self.client.tell(&Event::MirrorLeftOut { mirror: at.registry(), wanted, error });
+        }
     }
 }
 
@@ -163,7 +183,7 @@ impl Read for Download {
                     return Ok(count);
                 }
                 Err(error) => {
-                    let error = broken(self.repository.to_string(), error);
+                    let error = broken(self.body.url.clone(), error);
                     self.resume(Some(error)).map_err(io::Error::other)?;
                 }
             }
@@ -191,7 +211,8 @@ fn open(client: &Client, at: &Repository, blob: &Descriptor, position: u64) -> R
     if is_partial && answer.header("content-range").and_then(content_range_start) != Some(position) {
         return Err(RegistryError::Protocol { url, reason: "it sent another range than was asked for" });
     }
-    let mut body = Body { reader: answer.body.into_reader(), _permit: answer.permit };
+    let reader = answer.body.into_reader();
+    let mut body = Body { reader, at: at.clone(), url: url.clone(), _permit: answer.permit };
     if position > 0 && !is_partial {
         // Not every registry knows ranges: then what is here already is read again and passed over.
         let passed = io::copy(&mut body.reader.by_ref().take(position), &mut io::sink())

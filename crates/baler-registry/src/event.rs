@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baler_image::Repository;
+use baler_image::{Digest, Repository};
 
 use crate::credentials::Origin;
 use crate::error::RegistryError;
@@ -24,6 +24,8 @@ pub enum Event<'a> {
     MirrorLeftOut { mirror: &'a str, wanted: &'a Repository, error: &'a RegistryError },
     /// A registry asks who we are.
     LoggingIn { registry: &'a str, origin: Option<&'a Origin> },
+    /// A blob that was read to its end is another one. Whoever reads it may try again.
+    Damaged { repository: &'a Repository, digest: &'a Digest, found: &'a Digest },
     /// A registry forgot what it was sent of a blob; it is sent again from its beginning.
     SendingAgain { repository: &'a Repository, sent: u64 },
 }
@@ -56,6 +58,9 @@ impl fmt::Display for Event<'_> {
             }
             Self::LoggingIn { registry, origin: None } => {
                 write!(formatter, "asking {registry} without credentials: there are none for it")
+            }
+            Self::Damaged { repository, digest, found } => {
+                write!(formatter, "{repository} sent blob {digest} damaged: its bytes have the digest {found}")
             }
             Self::SendingAgain { repository, sent } => {
                 write!(formatter, "{repository} forgot an upload after {sent} bytes: sending it again")

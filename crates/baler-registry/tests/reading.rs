@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baler_image::{Source as _, SourceError, Wanted, resolve};
+use baler_image::{Source as _, SourceError, TransferError, Wanted, resolve, transfer};
 use baler_registry::{RegistryError, Settings};
 use baler_test_registry::{Authorization, Fault, Rule};
 use support::{LENGTH, client, empty, find, find_with, heard, image, name, read_layer, settings, source, with_image};
@@ -151,6 +151,40 @@ fn damage_is_seen() {
             assert_eq!(digest, *image.digest());
         }
     }
+}
+
+/// A blob that is copied is fetched again, so many times; a mirror that damages it is not asked for it twice.
+#[test]
+fn what_comes_damaged_is_fetched_again() {
+    let copied =
+        |settings: Settings, registry: &baler_test_registry::TestRegistry, image: &baler_test_registry::Image| {
+            let (client, to) = (client(settings), empty());
+            let (source, sink) =
+                (source(&client, &registry.address(), "app"), support::sink(&client, &to.address(), "app"));
+            let copied = transfer(&image.layers[0].0, &source, &sink, &mut |_| {});
+            let is_there = to.blob("app", &image.layers[0].0.digest).is_some_and(|bytes| bytes == image.layers[0].1);
+            assert_eq!((copied.is_ok(), to.uploads()), (is_there, 0));
+            copied
+        };
+    let (registry, image) = with_image(LENGTH);
+    registry.rule(Rule::new("GET", "*/blobs/*", Fault::Damage).times(2));
+    let (settings, heard) = heard();
+    copied(settings, &registry, &image).unwrap();
+    let told = format!("sent blob {} damaged: its bytes have the digest sha256:", image.layers[0].0.digest);
+    assert_eq!(heard.lock().unwrap().iter().filter(|text| text.contains(&told)).count(), 2, "{heard:?}");
+    registry.clear_log();
+    registry.rule(Rule::new("GET", "*/blobs/*", Fault::Damage).always());
+    let failed = copied(support::settings(), &registry, &image);
+    let is_told = matches!(&failed, Err(TransferError::Read(SourceError::Corrupt { tries: 3, .. })));
+    assert!(is_told && registry.log().len() == 3, "{failed:?}");
+
+    let (origin, image) = with_image(LENGTH);
+    let mirrors = vec![baler_registry::Mirror { registry: "*".to_owned(), mirror: registry.address() }];
+    registry.clear_log();
+    let (settings, heard) = support::heard();
+    copied(Settings { mirrors, ..settings }, &origin, &image).unwrap();
+    assert_eq!((registry.log().len(), origin.log().len()), (1, 1));
+    assert!(heard.lock().unwrap().iter().any(|text| text.contains("is left out: ")), "{heard:?}");
 }
 
 #[test]

@@ -74,8 +74,13 @@ fn host(error: &anyhow::Error) -> Option<&str> {
     }
 }
 
+const DAMAGED: &str = "the registry, or a proxy or mirror before it, changes what it sends: ask who runs it";
+
 /// What helps.
 pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
+    if find::<SourceError>(error).is_some_and(SourceError::is_damage_on_the_way) {
+        return vec![DAMAGED.to_owned()];
+    }
     let Some(root) = root(error) else { return Vec::new() };
     let host = host(error).unwrap_or("REGISTRY");
     let is_push = matches!(find(error), Some(SinkError::Refused { .. }));
@@ -105,9 +110,7 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
         RegistryError::NotADocument { .. } => {
             format!("does something answer in place of {host}: a proxy, or a page that wants a login to the network?")
         }
-        RegistryError::WrongDigest { .. } => {
-            "the registry, or a proxy or mirror before it, changes what it sends: ask who runs it".to_owned()
-        }
+        RegistryError::WrongDigest { .. } => DAMAGED.to_owned(),
         RegistryError::Unprotected { .. } => {
             format!("the registry leads to a place without TLS: `--insecure-registry {host}` allows it")
         }

@@ -12,7 +12,8 @@ use crate::output::{Activity, Level, Running, Task};
 
 /// A blob that is not longer, and likely new, is sent without asking first: that takes as many requests.
 const SHORT: u64 = 64 << 10;
-/// A registry that forgets an upload gets it again, so many times in all.
+/// A registry that forgets an upload gets it again, and what comes damaged is fetched again: so many times in all. The client
+/// of registries tells of both.
 const TRIES: u32 = 3;
 const BUFFER: usize = 256 << 10;
 
@@ -21,11 +22,7 @@ impl Publisher<'_> {
         let mut tried = 1;
         loop {
             match self.try_to_send(job) {
-                Err(SinkError::LostUpload { place, sent }) if tried < TRIES => {
-                    let text = format!("{place} forgot blob {} after {sent} bytes: it is sent again", job.blob.digest);
-                    self.context.output.line(Level::Debug, &text);
-                    tried += 1;
-                }
+                Err(error) if tried < TRIES && (is_forgotten(&error) || is_damaged(&error)) => tried += 1,
                 result => return result,
             }
         }
@@ -122,6 +119,17 @@ impl Publisher<'_> {
         let (blob, repository) = (&job.blob, self.sink(job.to).repository());
         self.context.output.line(Level::Debug, &format!("Blob {} of {repository}: {text}", blob.digest));
     }
+}
+
+fn is_forgotten(error: &SinkError) -> bool {
+    matches!(error, SinkError::LostUpload { .. })
+}
+
+/// Whether what was to be sent is another one than it should be, and comes from a registry.
+fn is_damaged(error: &SinkError) -> bool {
+    let SinkError::WriteBlob { source, .. } = error else { return false };
+    let inner = source.get_ref().and_then(|inner| inner.downcast_ref::<SourceError>());
+    inner.is_some_and(SourceError::is_damage_on_the_way)
 }
 
 /// A writer tells of a place that takes no more with an I/O error around the real one.

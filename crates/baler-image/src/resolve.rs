@@ -59,6 +59,20 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
+    /// The image that was asked for.
+    pub fn name(&self) -> &ImageName {
+        match self {
+            Self::NotFound { name, .. }
+            | Self::NoPlatform { name, .. }
+            | Self::NotAnImage { name, .. }
+            | Self::Schema1 { name, .. }
+            | Self::Malformed { name, .. }
+            | Self::TooDeep { name, .. }
+            | Self::Inconsistent { name, .. }
+            | Self::Source { name, .. } => name,
+        }
+    }
+
     /// Whether something is wrong with what was found, rather than with the place or the way to it.
     pub fn is_of_image(&self) -> bool {
         match self {

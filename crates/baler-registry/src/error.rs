@@ -114,8 +114,9 @@ impl RegistryError {
     /// Whether the same request may do better a little later, if it is one that may be made twice.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
+            // In the time that is given to connect, the system has tried it more than once.
+            Self::Connect { source, .. } => source.kind() != io::ErrorKind::TimedOut,
             Self::RateLimited { .. }
-            | Self::Connect { .. }
             | Self::TimedOut { .. }
             | Self::Broken { .. }
             | Self::Truncated { .. }

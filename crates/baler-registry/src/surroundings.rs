@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::keychain::{Keychain, KeychainContext, KeychainError};
 use crate::settings::{Proxies, Settings};
@@ -21,6 +22,9 @@ const CERTIFICATE_DIRECTORIES: [&str; 2] = ["/etc/docker/certs.d", "/etc/contain
 const OWN_CERTIFICATE_DIRECTORIES: [&str; 3] =
     [".config/docker/certs.d", ".docker/certs.d", ".config/containers/certs.d"];
 
+/// How long a registry may send nothing.
+const TIMEOUT: &str = "BALER_REGISTRY_TIMEOUT";
+
 /// Why it cannot be said how registries are reached.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,16 +33,21 @@ pub enum SettingsError {
     Keychain(#[from] KeychainError),
     #[error("could not read the certificate authorities of {}", path.display())]
     Authorities { path: PathBuf, source: io::Error },
+    #[error("{TIMEOUT} is a number of seconds from 1 to 86400, not '{value}'")]
+    Timeout { value: String },
 }
 
 impl Settings {
     /// What the variables and the files that they name say. The variables are `SSL_CERT_FILE`, `SSL_CERT_DIR`,
-    /// `http_proxy`, `https_proxy` and `no_proxy` in both spellings, and those of the keychain.
+    /// `http_proxy`, `https_proxy` and `no_proxy` in both spellings, those of the keychain, and `BALER_REGISTRY_TIMEOUT`:
+    /// for how many seconds a registry may be silent.
     pub fn of_surroundings(surroundings: &KeychainContext<'_>) -> Result<Self, SettingsError> {
         let set = |name: &str| (surroundings.variable)(name).filter(|value| !value.is_empty());
         let either = |lower: &str, upper: &str| set(lower).or_else(|| set(upper));
         let (file, directories) = (set("SSL_CERT_FILE"), set("SSL_CERT_DIR"));
+        let own = Self::default();
         Ok(Self {
+            stall_timeout: set(TIMEOUT).map_or(Ok(own.stall_timeout), timeout)?,
             user_agent: concat!("baler/", env!("CARGO_PKG_VERSION")).to_owned(),
             keychain: Keychain::from_context(surroundings)?,
             authorities: authorities(file.as_deref().map(Path::new), directories.as_deref())?,
@@ -48,9 +57,14 @@ impl Settings {
                 https: either("https_proxy", "HTTPS_PROXY").map(Into::into),
                 except: either("no_proxy", "NO_PROXY"),
             },
-            ..Self::default()
+            ..own
         })
     }
+}
+
+fn timeout(value: String) -> Result<Duration, SettingsError> {
+    let seconds = value.parse().ok().filter(|seconds| (1..=24 * 60 * 60).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or(SettingsError::Timeout { value })
 }
 
 /// The host's bundle: the one that a variable names, else where distributions keep it.
@@ -107,4 +121,21 @@ fn certificates_of(directory: &Path) -> Result<Vec<PathBuf>, SettingsError> {
 
 fn read(path: &Path) -> Result<Vec<u8>, SettingsError> {
     fs_err::read(path).map_err(|source| SettingsError::Authorities { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_that_a_registry_gets() {
+        for (value, expected) in [("90", Some(90)), ("0", None), ("1m", None), ("86401", None)] {
+            let found = timeout(value.to_owned());
+            assert_eq!(found.as_ref().ok().map(Duration::as_secs), expected);
+            if let Err(error) = found {
+                let text = format!("BALER_REGISTRY_TIMEOUT is a number of seconds from 1 to 86400, not '{value}'");
+                assert_eq!(error.to_string(), text);
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ureq::http::{HeaderMap, Method, Request};
 use ureq::tls::Certificate;
 use ureq::unversioned::transport::DefaultConnector;
-use ureq::{Agent, Body, Proxy};
+use ureq::{Agent, Body, Proxy, Timeout};
 
 use crate::error::{RegistryError, TlsFault, error_codes};
 use crate::gate::Permit;
@@ -249,6 +249,9 @@ fn classify(at: &Location, error: ureq::Error) -> RegistryError {
     match error {
         ureq::Error::HostNotFound => RegistryError::HostNotFound { url },
         ureq::Error::Other(error) if error.is::<NoNameServer>() => RegistryError::NameServer { url },
+        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
+            RegistryError::Connect { url, source: io::ErrorKind::TimedOut.into() }
+        }
         ureq::Error::Timeout(_) => RegistryError::TimedOut { url },
         ureq::Error::Rustls(error) => RegistryError::Tls { url, fault: tls::fault(&error) },
         ureq::Error::Tls(_) => RegistryError::Tls { url, fault: TlsFault::Other },

@@ -31,6 +31,21 @@ pub enum DestinationError {
     Keep { name: ImageName, source: KeepError },
 }
 
+impl DestinationError {
+    /// The image that is not there, where it is about one.
+    pub fn name(&self) -> Option<&ImageName> {
+        match self {
+            Self::Publish(error) => Some(error.name()?),
+            Self::Layout { name, .. }
+            | Self::NoId { name }
+            | Self::Elsewhere { name, .. }
+            | Self::Name { name, .. }
+            | Self::Keep { name, .. } => Some(name),
+            Self::Archive(_) | Self::Daemons(_) | Self::NotPublished(_) => None,
+        }
+    }
+}
+
 /// A finished image that a registry did not take; the local store has it.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]

@@ -75,7 +75,7 @@ pub enum LocateError {
     #[error("could not see whether the layers of an image are here")]
     Look { source: SinkError },
     /// The places in `looked` do not have it, and of a further one it is not known.
-    #[error("image '{name}' does not exist in {}", listed(looked))]
+    #[error("image '{name}' is not in {}, and could not be fetched", listed(looked))]
     NotHere { name: ImageName, looked: Vec<Looked>, source: Box<Self> },
     #[error("{0}")]
     Resolve(#[from] ResolveError),
@@ -98,6 +98,20 @@ fn listed(looked: &[Looked]) -> String {
 }
 
 impl LocateError {
+    /// The image that was looked for, where it is about one.
+    pub fn name(&self) -> Option<&ImageName> {
+        match self {
+            Self::Absent { name, .. } | Self::NotHere { name, .. } | Self::Pull { name, .. } => Some(name),
+            Self::Resolve(error) => Some(error.name()),
+            Self::Look { .. }
+            | Self::Layout(_)
+            | Self::Archive(_)
+            | Self::Daemons(_)
+            | Self::Registries(_)
+            | Self::Interrupted(_) => None,
+        }
+    }
+
     /// Whether every place that was asked has answered that it has no such image.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent { .. })

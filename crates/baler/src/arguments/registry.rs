@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use baler_test_registry::Rule;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -57,6 +57,7 @@ const DEV_REGISTRY_HELP: &str = "Examples:\n  \
     It is for development: it has no limits, and removes no blob that nothing refers to.";
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("users").args(["auth", "reader"]).multiple(true)))]
 #[command(after_help = format!("{DEV_REGISTRY_HELP} `--help` lists the faults."))]
 #[command(after_long_help = format!("{DEV_REGISTRY_HELP}\n\n{}", super::faults::help()))]
 pub(crate) struct DevRegistryArguments {
@@ -67,10 +68,10 @@ pub(crate) struct DevRegistryArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
     /// Let in only who logs in as USER:PASSWORD (repeatable)
-    #[arg(long, value_name = "USER:PASSWORD", group = "users")]
+    #[arg(long, value_name = "USER:PASSWORD")]
     pub(crate) auth: Vec<String>,
     /// Let in USER:PASSWORD to pull only (repeatable)
-    #[arg(long, value_name = "USER:PASSWORD", group = "users")]
+    #[arg(long, value_name = "USER:PASSWORD")]
     pub(crate) reader: Vec<String>,
     /// Give out tokens instead of taking passwords with each request, as hosted registries do; who does not log in may pull
     #[arg(long, requires = "users")]

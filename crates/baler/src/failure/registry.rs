@@ -1,7 +1,8 @@
 //! What the errors of registries mean: which credentials were used, which setting helps, how long to wait.
 
-use baler_image::{ImageName, Place, SinkError, SourceError};
-use baler_platform::places::{LocateError, Looked};
+use baler_image::{ImageName, Place, ResolveError, SinkError, SourceError};
+use baler_platform::DestinationError;
+use baler_platform::places::{LocateError, Looked, PublishError};
 use baler_registry::{HelperError, KeychainError, Origin, RegistryError, Tags, TlsFault};
 
 use super::find;
@@ -9,8 +10,8 @@ use super::find;
 /// Facts about a registry's answer.
 pub(super) fn details(error: &anyhow::Error) -> Vec<String> {
     let mut details = Vec::new();
+    details.extend(asked(error).and_then(resolved));
     if let Some(LocateError::Absent { name, looked } | LocateError::NotHere { name, looked, .. }) = find(error) {
-        details.extend(resolved(name));
         details.extend(looked.iter().filter_map(|looked| tags(name, looked)));
     }
     if let Some(SourceError::Corrupt { digest, found, tries, .. }) = find(error)
@@ -26,6 +27,14 @@ pub(super) fn details(error: &anyhow::Error) -> Vec<String> {
         }
     }
     details
+}
+
+/// The image that could not be found, read, or written.
+fn asked(error: &anyhow::Error) -> Option<&ImageName> {
+    let of_target =
+        || find(error).and_then(DestinationError::name).or_else(|| find(error).and_then(PublishError::name));
+    let of_source = find(error).and_then(LocateError::name).or_else(|| find(error).map(ResolveError::name));
+    of_source.or_else(of_target)
 }
 
 /// What a short name stands for.
@@ -76,16 +85,34 @@ fn host(error: &anyhow::Error) -> Option<&str> {
 
 const DAMAGED: &str = "the registry, or a proxy or mirror before it, changes what it sends: ask who runs it";
 
+const NOT_AN_IMAGE: &str = "registries keep charts, signatures and other things beside images: is the name right?";
+const SCHEMA_1: &str =
+    "no current tool makes such images: pull it with one that still reads them, and push it again; or build it anew";
+
+const FORGOTTEN: &str = "the registry forgets what it is sent, or takes nothing there: where it is several servers, do they share what they keep?";
+
+fn status_hint(status: u16) -> &'static str {
+    match status {
+        408 | 500.. => "the registry, or a proxy before it, is at fault: try again later, or ask who runs it",
+        _ => "the registry does not take this request; `-v` tells each of them, for who runs it",
+    }
+}
+
 /// What helps.
 pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
     if find::<SourceError>(error).is_some_and(SourceError::is_damage_on_the_way) {
         return vec![DAMAGED.to_owned()];
     }
+    match find(error) {
+        Some(ResolveError::NotAnImage { .. }) => return vec![NOT_AN_IMAGE.to_owned()],
+        Some(ResolveError::Schema1 { .. }) => return vec![SCHEMA_1.to_owned()],
+        _ => {}
+    }
     let Some(root) = root(error) else { return Vec::new() };
     let host = host(error).unwrap_or("REGISTRY");
     let is_push = matches!(find(error), Some(SinkError::Refused { .. }));
     let hint = match root {
-        RegistryError::Refused { origin, .. } => refused(origin.as_ref(), host, is_push),
+        RegistryError::Refused { origin, status, .. } => refused(origin.as_ref(), *status, host, is_push),
         RegistryError::RateLimited { retry_after, .. } => {
             let wait = match retry_after {
                 Some(time) => format!("try again in {} s", time.as_secs()),
@@ -103,7 +130,12 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
             format!("is a registry running at {host}? A firewall, or a proxy that must be named with https_proxy?")
         }
         RegistryError::Tls { fault, .. } => tls(*fault, host),
-        RegistryError::TimedOut { .. } | RegistryError::Broken { .. } | RegistryError::Truncated { .. } => {
+        RegistryError::Status { status, .. } => status_hint(*status).to_owned(),
+        RegistryError::NotFound { .. } if find::<SinkError>(error).is_some() => FORGOTTEN.to_owned(),
+        RegistryError::TimedOut { .. } => {
+            "the network or the registry is at fault; where it only needs longer, set BALER_REGISTRY_TIMEOUT=SECONDS".to_owned()
+        }
+        RegistryError::Broken { .. } | RegistryError::Truncated { .. } => {
             "the network or the registry is at fault; what was transferred is kept, so try again".to_owned()
         }
         RegistryError::Proxy { .. } => "see https_proxy and http_proxy; no_proxy names hosts without one".to_owned(),
@@ -121,8 +153,9 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
     vec![hint]
 }
 
-fn refused(origin: Option<&Origin>, host: &str, is_push: bool) -> String {
+fn refused(origin: Option<&Origin>, status: u16, host: &str, is_push: bool) -> String {
     let other = match origin {
+        None if is_push => return format!("log in with `baler login {host}`"),
         None => {
             return format!(
                 "`baler login {host}`; a registry that hides what it has says the same of what is not there"
@@ -132,10 +165,11 @@ fn refused(origin: Option<&Origin>, host: &str, is_push: bool) -> String {
         Some(Origin::Variable) => "CNB_REGISTRY_AUTH goes before all other credentials: correct or unset it".to_owned(),
         Some(Origin::File(_) | Origin::Helper(_)) => format!("log in again with `baler login {host}`"),
     };
-    if is_push {
-        format!("whoever these credentials are of may not push there: ask for the right, or {other}")
-    } else {
-        format!("they are not accepted, have ended, or may not read this: {other}")
+    match (is_push, status) {
+        // 401 is also what registries with tokens say to one who may not push (Docker's token specification).
+        (true, 403) => format!("whoever these credentials are of may not push there: ask for the right, or {other}"),
+        (true, _) => format!("they are not accepted, or may not push there: ask for the right, or {other}"),
+        (false, _) => format!("they are not accepted, have ended, or may not read this: {other}"),
     }
 }
 

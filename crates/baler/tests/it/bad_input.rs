@@ -80,8 +80,9 @@ fn images_that_are_no_builders_or_not_there() {
     let run = |builder: &str| place.run(&["build", "app", "--path", "app", "--builder", builder]);
     let no_builder = run("test-run").failure(1);
     assert!(no_builder.stderr.contains("missing label 'io.buildpacks.builder.metadata'"), "{}", no_builder.stderr);
-    let absent = run("absent").failure(1);
-    assert!(absent.stderr.contains("image 'absent' does not exist in the local store"), "{}", absent.stderr);
+    let absent = run("registry.invalid/absent").failure(1);
+    let text = "image 'registry.invalid/absent' is not in the local store, and could not be fetched";
+    assert!(absent.stderr.contains(text), "{}", absent.stderr);
     let invalid = run("invalid-builder!").failure(1);
     let rule = "  a repository has 2 to 255 lower-case letters, digits and '_-./'";
     assert_eq!(invalid.stderr, format!("ERROR: could not parse reference: invalid-builder!\n{rule}\n"));

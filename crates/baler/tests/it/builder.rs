@@ -57,9 +57,10 @@ fn what_is_wrong_with_a_configuration_is_said() {
         let failed = place.run(&["builder", "create", "builder", "--config", "builder.toml"]).failure(1);
         assert!(failed.stderr.starts_with("ERROR: ") && failed.stderr.contains(expected), "{}", failed.stderr);
     }
-    write(&place.path().join("builder.toml"), &images.replace("test-build", "absent"));
+    write(&place.path().join("builder.toml"), &images.replace("test-build", "registry.invalid/absent"));
     let failed = place.run(&["builder", "create", "builder", "--config", "builder.toml"]).failure(1);
-    assert!(failed.stderr.contains("image 'absent' does not exist in the local store"), "{}", failed.stderr);
+    let text = "image 'registry.invalid/absent' is not in the local store, and could not be fetched";
+    assert!(failed.stderr.contains(text), "{}", failed.stderr);
 }
 
 #[test]

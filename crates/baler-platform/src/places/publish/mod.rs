@@ -58,6 +58,16 @@ pub enum PublishError {
     Registries(#[from] RegistriesError),
 }
 
+impl PublishError {
+    /// The image that cannot be published, where it is about one.
+    pub fn name(&self) -> Option<&ImageName> {
+        match self {
+            Self::NotInRegistry { name } | Self::NotATag { name } | Self::NoAccess { name, .. } => Some(name),
+            Self::Registries(_) => None,
+        }
+    }
+}
+
 impl Destinations {
     /// The repositories of `names`, which are tags; at least one. No request is made.
     pub fn of(context: &Context<'_>, names: &[ImageName]) -> Result<Self, PublishError> {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use baler_image::{Digest, Place, SinkError, SourceError};
@@ -35,8 +36,11 @@ pub enum RegistryError {
     Tls { url: String, fault: TlsFault },
     #[error("the proxy did not connect to {url}")]
     Proxy { url: String },
+    /// `source` is what happened on the way to it.
+    #[error("the proxy {proxy} cannot be reached")]
+    ProxyOutOfReach { proxy: String, source: Box<Self> },
     #[error("could not use the certificates in {}", path.display())]
-    Certificates { path: PathBuf, source: io::Error },
+    Certificates { path: PathBuf, source: Arc<io::Error> },
     #[error("{url} did not answer in time")]
     TimedOut { url: String },
     #[error("the connection to {url} broke")]
@@ -77,6 +81,8 @@ pub enum TlsFault {
     WrongHost,
     #[error("its certificate has expired or is not valid yet")]
     OutOfDate,
+    #[error("it takes only those who show a certificate, and did not take ours")]
+    OwnCertificate,
     #[error("it does not speak TLS")]
     NotTls,
     #[error("the handshake failed")]
@@ -123,6 +129,7 @@ impl RegistryError {
             | Self::NotADocument { .. }
             | Self::WrongDigest { .. } => true,
             Self::Status { status, .. } => crate::retry::is_passing(*status),
+            Self::ProxyOutOfReach { source, .. } => source.is_passing(),
             Self::NotFound { .. }
             | Self::Refused { .. }
             | Self::HostNotFound { .. }
@@ -152,7 +159,7 @@ impl RegistryError {
     /// The host that was talked to, with its port.
     pub fn host(&self) -> Option<&str> {
         let url = match self {
-            Self::GaveUp { source, .. } => return source.host(),
+            Self::GaveUp { source, .. } | Self::ProxyOutOfReach { source, .. } => return source.host(),
             Self::Token { registry, .. } | Self::Credentials { registry, .. } => return Some(registry),
             Self::NotFound { url, .. }
             | Self::Refused { url, .. }
@@ -185,6 +192,7 @@ impl RegistryError {
                 | Self::NameServer { .. }
                 | Self::Connect { .. }
                 | Self::Tls { .. }
+                | Self::ProxyOutOfReach { .. }
                 | Self::TimedOut { .. }
         )
     }
@@ -214,6 +222,7 @@ impl RegistryError {
             | Self::Connect { .. }
             | Self::Tls { .. }
             | Self::Proxy { .. }
+            | Self::ProxyOutOfReach { .. }
             | Self::TimedOut { .. }
             | Self::Broken { .. } => Group::Unreachable,
             Self::NotFound { .. }

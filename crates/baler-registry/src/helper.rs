@@ -23,6 +23,8 @@ const NOT_FOUND: &str = "credentials not found in native keychain";
 pub enum HelperError {
     #[error("'{name}' is not a credential helper's name")]
     Name { name: String },
+    #[error("no directory of PATH has {program}")]
+    NotFound { program: String },
     #[error("could not start {program}")]
     Start { program: String, source: io::Error },
     #[error("{program} did not answer in {} s", timeout.as_secs())]
@@ -85,7 +87,7 @@ impl Helper<'_> {
         }
         let program = self.program();
         let found = self.search.iter().map(|directory| directory.join(&program)).find(|path| path.is_file());
-        found.ok_or_else(|| HelperError::Start { program, source: io::ErrorKind::NotFound.into() })
+        found.ok_or(HelperError::NotFound { program })
     }
 
     fn run(&self, action: &str, input: &str) -> Result<Ended, HelperError> {
@@ -119,8 +121,10 @@ impl Helper<'_> {
         if status.success() {
             return Ok(Ended::Well(answer));
         }
-        // By the protocol an error is on standard output; what breaks before says so elsewhere.
-        let message = [answer, complaint].iter().map(|bytes| printable(bytes)).find(|text| !text.is_empty());
+        // By the protocol an error is on standard output; what breaks before says so elsewhere. JSON is no message but
+        // what was meant to be the answer, with what is not to be shown.
+        let is_message = |text: &String| !text.is_empty() && !text.starts_with('{');
+        let message = [answer, complaint].iter().map(|bytes| printable(bytes)).find(is_message);
         Ok(Ended::Badly(message.unwrap_or_else(|| status.to_string())))
     }
 
@@ -172,4 +176,22 @@ fn parse(answer: &[u8]) -> Option<Credentials> {
         return Some(Credentials::Identity(answer.secret.into()));
     }
     Some(Credentials::Basic { username: answer.username, password: answer.secret.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A helper that runs for ever, by a program that it started itself, does not hold up anybody for ever.
+    #[test]
+    fn one_that_hangs_is_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        // Written by a program that has ended, so that nothing has it open when it is started.
+        let script = "printf '#!/bin/sh\\nsleep 5\\n' >docker-credential-slow; chmod 755 docker-credential-slow";
+        assert!(Command::new("sh").args(["-c", script]).current_dir(&directory).status().unwrap().success());
+        let search = [directory.path().to_owned()];
+        let slow = Helper { name: "slow", search: &search, timeout: Duration::from_millis(20) };
+        let asked = slow.ask("registry.example");
+        assert!(matches!(asked, Err(HelperError::TimedOut { .. })), "{asked:?}");
+    }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, parse_pem};
 
@@ -19,7 +20,7 @@ pub(crate) struct HostCertificates {
 }
 
 /// What the directories say about all hosts; for some, why it cannot be used.
-pub(crate) struct AllCertificates(BTreeMap<OsString, Result<HostCertificates, (PathBuf, io::ErrorKind)>>);
+pub(crate) struct AllCertificates(BTreeMap<OsString, Result<HostCertificates, Unusable>>);
 
 impl AllCertificates {
     pub(crate) fn read(directories: &[PathBuf]) -> Self {
@@ -27,8 +28,7 @@ impl AllCertificates {
         let entries = |directory: &PathBuf| fs_err::read_dir(directory).into_iter().flatten().flatten();
         let hosts: BTreeSet<OsString> = directories.iter().flat_map(entries).map(|entry| entry.file_name()).collect();
         let read = |host: OsString| {
-            let certificates =
-                HostCertificates::read(directories, &host).map_err(|Unusable { path, source }| (path, source.kind()));
+            let certificates = HostCertificates::read(directories, &host);
             (host, certificates)
         };
         Self(hosts.into_iter().map(read).collect())
@@ -39,7 +39,9 @@ impl AllCertificates {
         match self.0.get(OsStr::new(host)) {
             None => Ok(HostCertificates::default()),
             Some(Ok(certificates)) => Ok(certificates.clone()),
-            Some(Err((path, kind))) => Err(RegistryError::Certificates { path: path.clone(), source: (*kind).into() }),
+            Some(Err(unusable)) => {
+                Err(RegistryError::Certificates { path: unusable.path.clone(), source: Arc::clone(&unusable.source) })
+            }
         }
     }
 }
@@ -47,7 +49,7 @@ impl AllCertificates {
 /// A file or directory that cannot be read or is no PEM.
 struct Unusable {
     path: PathBuf,
-    source: io::Error,
+    source: Arc<io::Error>,
 }
 
 impl HostCertificates {
@@ -60,7 +62,7 @@ impl HostCertificates {
     }
 
     fn read_directory(&mut self, directory: &Path) -> Result<(), Unusable> {
-        let failed = |source| Unusable { path: directory.to_owned(), source };
+        let failed = |source: io::Error| Unusable { path: directory.to_owned(), source: source.into() };
         let entries = match fs_err::read_dir(directory) {
             Ok(entries) => entries,
             Err(error) if is_absent(&error) => return Ok(()),
@@ -88,11 +90,11 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
-    fs_err::read(path).map_err(|source| Unusable { path: path.to_owned(), source })
+    fs_err::read(path).map_err(|source| Unusable { path: path.to_owned(), source: source.into() })
 }
 
 fn not_pem(path: &Path) -> Unusable {
-    Unusable { path: path.to_owned(), source: io::ErrorKind::InvalidData.into() }
+    Unusable { path: path.to_owned(), source: Arc::new(io::Error::new(io::ErrorKind::InvalidData, "not PEM")) }
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Unusable> {

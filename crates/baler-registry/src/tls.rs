@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustls::{CertificateError, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
 use ureq::tls::{Certificate, ClientCert, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use crate::error::{RegistryError, TlsFault};
@@ -49,6 +49,19 @@ pub(crate) fn fault(error: &rustls::Error) -> TlsFault {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {
             TlsFault::NotTls
         }
+        // What a server says of the certificate that it was shown, or that it was shown none.
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            // An authority that has the name of one that it trusts, and another key.
+            | AlertDescription::DecryptError
+            | AlertDescription::AccessDenied,
+        ) => TlsFault::OwnCertificate,
         _ => TlsFault::Other,
     }
 }

@@ -236,8 +236,23 @@ fn once(agent: &Agent, at: &Location, ask: &Ask<'_>, authorization: Option<&Secr
     } else {
         agent.run(request.body(()).map_err(invalid)?)
     };
-    let (parts, body) = result.map_err(|error| classify(at, error))?.into_parts();
+    let (parts, body) = result.map_err(|error| by_way_of(agent, classify(at, error)))?.into_parts();
     Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, location: at.clone(), permit: None })
+}
+
+/// Where there is a proxy, it is the one that could not be reached.
+fn by_way_of(agent: &Agent, error: RegistryError) -> RegistryError {
+    let is_on_the_way = matches!(
+        error,
+        RegistryError::HostNotFound { .. } | RegistryError::NameServer { .. } | RegistryError::Connect { .. }
+    );
+    match agent.config().proxy() {
+        Some(proxy) if is_on_the_way => {
+            let proxy = format!("{}:{}", proxy.host(), proxy.port());
+            RegistryError::ProxyOutOfReach { proxy, source: error.into() }
+        }
+        Some(_) | None => error,
+    }
 }
 
 fn through(proxy: &Secret) -> Result<Proxy, RegistryError> {

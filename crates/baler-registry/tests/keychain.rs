@@ -90,7 +90,7 @@ fn helpers_go_first() {
     };
     assert!(matches!(failed("bad.example"), HelperError::Failed { message, .. } if message == "the store is locked"));
     assert!(matches!(failed("broken.example"), HelperError::Answer { .. }));
-    assert!(matches!(failed("gone.example"), HelperError::Start { .. }));
+    assert!(matches!(failed("gone.example"), HelperError::NotFound { .. }));
 }
 
 #[test]

@@ -54,6 +54,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     let mut given: Vec<_> = caches::directories(context).collect();
     given.push(settings.layers_directory());
     let user = privileges::become_user(context, &given)?;
+    privileges::hide_memory()?;
     let passwd = fs_err::read_to_string("/etc/passwd").unwrap_or_default();
     let environment = with_user(settings.environment.clone(), &passwd, user.image.uid);
     let settings = Settings::new(settings.platform_api, settings.parsed.clone(), environment);

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use baler_registry::RegistryError;
+
 /// Exit codes of phase programs (Platform specification, "Exit Codes").
 pub mod code {
     /// Something failed that has no code of its own.
@@ -78,9 +80,9 @@ impl Failure {
         self.code
     }
 
-    /// The error and its causes.
+    /// The error, explained.
     pub fn text(&self) -> String {
-        let error = with_causes(self.source.as_ref());
+        let error = explained(self.source.as_ref());
         self.action.map_or_else(|| error.clone(), |action| format!("failed to {action}: {error}"))
     }
 }
@@ -91,9 +93,25 @@ impl fmt::Display for Failure {
     }
 }
 
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |cause| (*cause).source())
+}
+
 /// An error and its causes, one after the other.
 pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (*cause).source());
-    let texts = std::iter::once(error.to_string()).chain(causes.map(ToString::to_string));
-    texts.map(|text| text.trim_end().to_owned()).collect::<Vec<_>>().join(": ")
+    chain(error).map(|cause| cause.to_string().trim_end().to_owned()).collect::<Vec<_>>().join(": ")
+}
+
+/// An error and its causes; of a registry that refuses, with whose credentials it was asked.
+pub(super) fn explained(error: &(dyn Error + 'static)) -> String {
+    with_causes(error) + &credentials(error)
+}
+
+fn credentials(error: &(dyn Error + 'static)) -> String {
+    let refused = chain(error).find_map(|cause| cause.downcast_ref::<RegistryError>()).map(RegistryError::root);
+    match refused {
+        Some(RegistryError::Refused { origin: Some(origin), .. }) => format!(", with the credentials of {origin}"),
+        Some(RegistryError::Refused { origin: None, .. }) => ", without credentials: there are none for it".to_owned(),
+        _ => String::new(),
+    }
 }

@@ -10,7 +10,7 @@ use baler_cnb::features::PlatformFeatures;
 use baler_daemon::{DaemonSink, DaemonSource};
 use baler_image::{
     DEFAULT_REGISTRY, Digest, Engine, ImageName, InvalidReference, Platform, Reference, ResolveError, ResolvedImage,
-    Source, Target, Wanted, resolve,
+    SinkError, Source, Target, Wanted, resolve,
 };
 use baler_registry::{Client, PushCheck, RegistrySink, RegistrySource};
 use baler_store::{Layout, LayoutError};
@@ -19,7 +19,6 @@ use super::failure::{Failure, code};
 use super::sinks::{OneSink, OnlyImage, Sinks};
 use super::{Context, daemon, experimental, registries};
 use crate::cache::LaunchCache;
-use crate::error_text::chain;
 
 /// Where images are.
 pub(super) enum Places {
@@ -57,6 +56,8 @@ pub(super) enum PlaceError {
     Layout(#[from] LayoutError),
     #[error("{name} has the digest {found} now")]
     Moved { name: ImageName, found: Digest },
+    #[error("failed to ensure registry read/write access to {name}")]
+    NotWritable { name: ImageName, source: SinkError },
     #[error("'{name}' is in a registry, but images are in layouts here")]
     NotALayout { name: ImageName },
     #[error("'{name}' is neither in a registry nor in a layout")]
@@ -219,10 +220,9 @@ impl Places {
             if checked.insert(reference.full_repository())
                 && let Ok(OneSink::Registry(sink)) = self.sink(name)
             {
-                checks.push(sink.begin_check().map_err(|error| {
-                    let text = format!("failed to ensure registry read/write access to {name}: {}", chain(&error));
-                    Failure::new(code::ANALYZE, text)
-                })?);
+                let refused = |source| PlaceError::NotWritable { name: name.clone(), source };
+                let check = sink.begin_check().map_err(refused);
+                checks.push(check.map_err(|error| Failure::new(code::ANALYZE, error))?);
             }
         }
         Ok(checks)

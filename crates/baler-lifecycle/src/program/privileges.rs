@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, lchown};
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Gid, Uid};
+use rustix::process::{DumpableBehavior, Gid, Uid, set_dumpable_behavior};
 use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
 
 use super::Context;
@@ -34,6 +34,13 @@ pub(super) fn become_user(context: &Context<'_>, directories: &[PathBuf]) -> Res
     }
     context.watch_signals()?;
     Ok(user)
+}
+
+/// Keeps processes of the same user out of this one: what it knows, and the variables that it was started with, among which
+/// are credentials, cannot be read through `/proc`. It is for a phase that has credentials and starts buildpacks.
+pub(super) fn hide_memory() -> Result<(), Failure> {
+    let hidden = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    hidden.map_err(|error| Failure::new(code::FAILED, io::Error::from(error)).to("hide credentials from buildpacks"))
 }
 
 fn drop_to(uid: u32, gid: u32) -> io::Result<()> {

@@ -7,7 +7,7 @@ use baler_cnb::analyzed::{Analyzed, ImageReference, RunImageAnalysis};
 use baler_cnb::features::PlatformFeatures;
 use baler_cnb::group::GroupFile;
 
-use super::failure::{Failure, code};
+use super::failure::{Failure, code, explained};
 use super::places::Places;
 use super::{Context, Flag, caches, privileges, run_images};
 use crate::analyze::{pinned_reference, target_of};
@@ -175,6 +175,6 @@ fn check_run_image(
     match places.find_pinned(reference) {
         Ok(Some(_)) => Ok(()),
         Ok(None) => Err(inaccessible(": it does not exist")),
-        Err(error) => Err(inaccessible(&format!(": {}", chain(&error)))),
+        Err(error) => Err(inaccessible(&format!(": {}", explained(&error)))),
     }
 }

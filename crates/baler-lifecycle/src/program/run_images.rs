@@ -5,9 +5,8 @@ use baler_cnb::run::{RunFile, RunImage, StackFile};
 use baler_image::{ImageName, Reference};
 
 use super::Context;
-use super::failure::{Failure, code};
+use super::failure::{Failure, code, explained};
 use super::places::{Located, Places};
-use crate::error_text::chain;
 use crate::log::Log as _;
 use crate::toml_file::read_optional_toml;
 
@@ -41,7 +40,7 @@ pub(super) fn choose(
         match found {
             Ok(Some(located)) => return Ok(located),
             Ok(None) => context.log.debug(&format!("Run image {text} does not exist")),
-            Err(error) => context.log.warn(&format!("Run image {text} cannot be used: {}", chain(&error))),
+            Err(error) => context.log.warn(&format!("Run image {text} cannot be used: {}", explained(&error))),
         }
     }
     Err(Failure::arguments("failed to find accessible run image"))

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panic, and says what it skips")]
 
 pub mod certificates;
+pub mod proxy;
 pub mod real;
 
 use std::io::{Read as _, Write as _};

@@ -48,6 +48,7 @@ const DEV_REGISTRY_HELP: &str = "Examples:\n  \
     baler dev registry                                     in memory, at 127.0.0.1:5000\n  \
     baler dev registry --directory ~/images                what is pushed is there the next time\n  \
     baler dev registry --auth me:secret                    one who is not logged in may not even pull\n  \
+    baler dev registry --auth me:secret --tokens --private the same, with tokens\n  \
     baler dev registry --fault 429:retry-after=2,times=3   the first three requests are too many\n\n\
     In another terminal:\n  \
     baler build 127.0.0.1:5000/my-app --publish -B my-builder -p .\n  \
@@ -76,6 +77,12 @@ pub(crate) struct DevRegistryArguments {
     /// Give out tokens instead of taking passwords with each request, as hosted registries do; who does not log in may pull
     #[arg(long, requires = "users")]
     pub(crate) tokens: bool,
+    /// With tokens, let nobody pull who does not log in
+    #[arg(long, requires = "tokens")]
+    pub(crate) private: bool,
+    /// Take a refresh token (an identity token of Docker's) from this user of --auth or --reader in place of the password (repeatable)
+    #[arg(long, value_name = "USER:TOKEN", requires = "tokens")]
+    pub(crate) refresh_token: Vec<String>,
     /// Certificate to speak TLS with, as PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_certificate: Option<PathBuf>,
@@ -85,4 +92,7 @@ pub(crate) struct DevRegistryArguments {
     /// Have something go wrong: FAULT[:KEY=VALUE,…], as in 503:times=3 (repeatable; of several that fit, the first)
     #[arg(long, value_name = "FAULT")]
     pub(crate) fault: Vec<Rule>,
+    /// Serve only clients that show a certificate of this authority, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) client_authority: Option<PathBuf>,
 }

@@ -49,29 +49,43 @@ fn options(arguments: &DevRegistryArguments) -> anyhow::Result<Options> {
     let read = |path| fs_err::read(path).map_err(anyhow::Error::from);
     let tls = match (&arguments.tls_certificate, &arguments.tls_key) {
         (Some(certificates), Some(key)) => {
-            Some(Tls { certificates: read(certificates)?, key: read(key)?, client_authority: None })
+            let client_authority = arguments.client_authority.as_ref().map(read).transpose()?;
+            Some(Tls { certificates: read(certificates)?, key: read(key)?, client_authority })
         }
         _ => None,
     };
     let writers = arguments.auth.iter().map(|pair| user("--auth", pair, true));
     let readers = arguments.reader.iter().map(|pair| user("--reader", pair, false));
-    let users = writers.chain(readers).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut users = writers.chain(readers).collect::<anyhow::Result<Vec<_>>>()?;
+    for pair in &arguments.refresh_token {
+        give_refresh_token(&mut users, pair)?;
+    }
     let auth = match (users.is_empty(), arguments.tokens) {
         (true, _) => Auth::Open,
         (false, false) => Auth::Basic(users),
-        (false, true) => Auth::Token(TokenServer::new(users)),
+        (false, true) => Auth::Token(TokenServer { anonymous_pull: !arguments.private, ..TokenServer::new(users) }),
     };
     let storage = arguments.directory.clone().map_or(Storage::Memory, Storage::Directory);
     let has_storage_host = arguments.fault.iter().any(|rule| matches!(rule.fault(), Fault::ToStorageHost));
     Ok(Options { listen: arguments.listen.clone(), storage, auth, tls, has_storage_host, ..Options::default() })
 }
 
-fn user(flag: &str, pair: &str, may_push: bool) -> anyhow::Result<User> {
-    match pair.split_once(':') {
-        Some((name, password)) if !name.is_empty() && !password.is_empty() => {
-            Ok(User { may_push, ..User::new(name, password) })
-        }
-        // Not quoted: it may be a password.
-        _ => bail!("{flag} wants USER:PASSWORD"),
-    }
+/// The two parts of what logs somebody in.
+fn pair(text: &str) -> Option<(&str, &str)> {
+    text.split_once(':').filter(|(name, secret)| !name.is_empty() && !secret.is_empty())
+}
+
+fn user(flag: &str, text: &str, may_push: bool) -> anyhow::Result<User> {
+    // Not quoted: it may be a password.
+    let (name, password) = pair(text).with_context(|| format!("{flag} wants USER:PASSWORD"))?;
+    Ok(User { may_push, ..User::new(name, password) })
+}
+
+fn give_refresh_token(users: &mut [User], text: &str) -> anyhow::Result<()> {
+    let (name, token) = pair(text).context("--refresh-token wants USER:TOKEN")?;
+    let Some(user) = users.iter_mut().find(|user| user.name == name) else {
+        bail!("--refresh-token is for '{name}', whom neither --auth nor --reader names");
+    };
+    user.refresh_token = Some(token.to_owned());
+    Ok(())
 }

@@ -138,7 +138,7 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
         RegistryError::Broken { .. } | RegistryError::Truncated { .. } => {
             "the network or the registry is at fault; what was transferred is kept, so try again".to_owned()
         }
-        RegistryError::Proxy { .. } => "see https_proxy and http_proxy; no_proxy names hosts without one".to_owned(),
+        RegistryError::Proxy { .. } | RegistryError::ProxyOutOfReach { .. } => "see https_proxy and http_proxy; no_proxy names hosts without one".to_owned(),
         RegistryError::NotADocument { .. } => {
             format!("does something answer in place of {host}: a proxy, or a page that wants a login to the network?")
         }
@@ -180,6 +180,9 @@ fn tls(fault: TlsFault, host: &str) -> String {
         ),
         TlsFault::WrongHost => "use the name that stands in the certificate".to_owned(),
         TlsFault::OutOfDate => "is the clock right here? Else the certificate must be renewed".to_owned(),
+        TlsFault::OwnCertificate => format!(
+            "put a certificate for you and its key as NAME.cert and NAME.key into ~/.docker/certs.d/{host}/, or /etc/docker/certs.d/{host}/"
+        ),
         TlsFault::NotTls => format!("`--insecure-registry {host}` allows plain HTTP"),
         TlsFault::Other => format!("`--insecure-registry {host}` does without verification, where that is acceptable"),
     }
@@ -188,7 +191,7 @@ fn tls(fault: TlsFault, host: &str) -> String {
 fn credentials(error: &KeychainError) -> Vec<String> {
     let KeychainError::Helper { source } = error else { return Vec::new() };
     match source {
-        HelperError::Start { program, .. } => {
+        HelperError::NotFound { program } => {
             vec![format!("install {program}, or remove it from credsStore and credHelpers of Docker's config.json")]
         }
         HelperError::TimedOut { program, .. } => {

@@ -187,6 +187,51 @@ fn called_pack_the_words_are_those_of_pack() {
     assert_eq!(always.stderr, format!("ERROR: image '{builder}' does not exist in registry\n"));
 }
 
+/// One that lets nobody in who is not logged in, takes refresh tokens, and wants certificates of its clients.
+#[test]
+fn a_registry_for_few() {
+    let Some(place) = Place::new(User::Caller) else { return };
+    let (Some(base), Some(authority)) = (crate::support::Base::get(), crate::support::Authority::new()) else { return };
+    place.run(&["load", base.path().to_str().unwrap()]).success();
+    authority.sign("server", "IP:127.0.0.1", "2");
+    let (certificate, key) = authority.sign("client", "DNS:client", "2");
+    for name in ["ca.pem", "server.pem", "server.key"] {
+        std::fs::copy(authority.path(name), place.path().join(name)).unwrap();
+    }
+    let tokens = ["--auth", "me:s3cret", "--tokens", "--private", "--refresh-token", "me:s3cret-refresh"];
+    let tls = ["--tls-certificate", "server.pem", "--tls-key", "server.key", "--client-authority", "ca.pem"];
+    let registry = Started::new(&place, &[&tokens[..], &tls].concat());
+    let image = format!("{}/team/run", registry.address);
+    let push = |variables: &[(&str, String)]| {
+        let mut command = place.command(&["push", "test-run", &image]);
+        crate::support::outcome(command.envs(variables.iter().cloned()))
+    };
+    let directory = place.path().join(".docker/certs.d").join(&registry.address);
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::copy(authority.path("ca.pem"), directory.join("ca.crt")).unwrap();
+    let lacks = push(&[]).failure(1).stderr;
+    assert!(lacks.contains("takes only those who show a certificate"), "{lacks}");
+    std::fs::copy(certificate, directory.join("me.cert")).unwrap();
+    std::fs::copy(key, directory.join("me.key")).unwrap();
+    let unknown = push(&[]).failure(1).stderr;
+    assert!(unknown.contains("access refused with status 401"), "{unknown}");
+    let auth = format!(r#"{{"{}": "X-Identity s3cret-refresh"}}"#, registry.address);
+    push(&[("CNB_REGISTRY_AUTH", auth)]).success();
+    place.run(&["pull", &image]).failure(1);
+    registry.end();
+    for (flags, error) in [
+        (&["--auth", "s3cret"][..], "ERROR: --auth wants USER:PASSWORD"),
+        (&["--auth", "a:b", "--tokens", "--refresh-token", "s3cret"], "ERROR: --refresh-token wants USER:TOKEN"),
+        (
+            &["--auth", "a:b", "--tokens", "--refresh-token", "b:s3cret"],
+            "ERROR: --refresh-token is for 'b', whom neither --auth nor --reader names",
+        ),
+    ] {
+        let said = place.run(&[&["dev", "registry"], flags].concat()).failure(1).stderr;
+        assert!(said.contains(error) && !said.contains("s3cret"), "{said}");
+    }
+}
+
 /// `baler dev registry`, until it is dropped.
 struct Started {
     child: Child,

@@ -12,6 +12,7 @@ mod bad_store;
 mod build;
 mod builder;
 mod config;
+mod credentials;
 mod daemon;
 mod doctor;
 mod ended;

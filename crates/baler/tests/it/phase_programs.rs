@@ -1,28 +1,10 @@
 //! The phases as programs of a lifecycle: how they reach registries and daemons.
 
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::PermissionsExt as _;
 
-use baler_test_registry::{Fault, Image, Options, Rule, TestRegistry};
+use baler_test_registry::{Auth, Fault, Image, Options, Rule, TestRegistry, User as Account};
 
-use crate::support::{Authority, Outcome, Place, Running, User, outcome, run_image, write};
-
-/// What belongs to a phase that root starts, which becomes this user.
-const USER: [&str; 4] = ["-uid", "1000", "-gid", "1000"];
-
-/// Runs a phase in `place`, whose directories are below it.
-fn phase(place: &Place, program: &str, arguments: &[&str], variables: &[(&str, String)]) -> Outcome {
-    let path = place.path().join(program);
-    if !path.exists() {
-        symlink("baler", &path).unwrap();
-    }
-    let command = place.command(arguments);
-    let user = place.user.command(&path);
-    let mut own = std::process::Command::new(user.get_program());
-    own.args(user.get_args()).args(if rustix::process::geteuid().is_root() { &USER[..] } else { &[] }).args(arguments);
-    own.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(place.path());
-    own.env("CNB_PLATFORM_API", "0.13").env("CNB_UID", "1000");
-    outcome(own.envs(variables.iter().map(|(name, value)| (*name, value))))
-}
+use crate::support::{Authority, Base, Place, Running, User, buildpack, outcome, phase, run_image, users, write};
 
 /// An authority that only Docker's `certs.d` names, a certificate of ours that the registry wants, and a registry that is
 /// busy once: a phase copes as `baler` does, and says at the level `debug` what it asked and what was tried again.
@@ -65,6 +47,58 @@ fn a_registry_is_reached_as_by_baler() {
     let failed = analyze("info");
     assert_ne!(failed.code, Some(0));
     assert!(failed.stdout.contains("its certificate is from an authority that is not trusted"), "{}", failed.stdout);
+}
+
+/// The creator has credentials, and starts buildpacks of the same user: they cannot look into it.
+#[test]
+fn buildpacks_do_not_see_the_credentials_of_the_creator() {
+    for user in users() {
+        let Some(place) = Place::new(user) else { return };
+        let Some(base) = Base::get() else { return };
+        let me = Account::new("me", "of-the-creator");
+        let registry = TestRegistry::start(Options { auth: Auth::Basic(vec![me]), ..Options::default() }).unwrap();
+        let run = format!("{}/run:1", registry.address());
+        // me:of-the-creator
+        let secret = "bWU6b2YtdGhlLWNyZWF0b3I=";
+        let login = ("CNB_REGISTRY_AUTH", format!(r#"{{"{}": "Basic {secret}"}}"#, registry.address()));
+        let image = format!("oci:{}:test-run", base.path().display());
+        outcome(place.command(&["push", &image, &run]).envs([login.clone()])).success();
+        let spy = "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' || true; echo looked around";
+        buildpack(&place, "spy", spy, spy);
+        let buildpacks = place.path().join("buildpacks/test_spy");
+        std::fs::create_dir_all(&buildpacks).unwrap();
+        std::fs::rename(place.path().join("spy"), buildpacks.join("1")).unwrap();
+        write(&place.path().join("order.toml"), "[[order]]\n[[order.group]]\nid = \"test/spy\"\nversion = \"1\"\n");
+        write(&place.path().join("launcher"), "a launcher\n");
+        for name in ["layers", "app", "platform"] {
+            std::fs::create_dir(place.path().join(name)).unwrap();
+        }
+        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Giving the tree to the user is left to the phase where root starts it.
+        let app = format!("{}/app:1", registry.address());
+        let arguments = [
+            "-layers",
+            "layers",
+            "-app",
+            "app",
+            "-platform",
+            "platform",
+            "-buildpacks",
+            "buildpacks",
+            "-order",
+            "order.toml",
+            "-launcher",
+            "launcher",
+            "-run-image",
+            &run,
+            "-log-level",
+            "debug",
+            &app,
+        ];
+        let said = phase(&place, "creator", &arguments, &[login]).success().stdout;
+        assert!(said.matches("looked around").count() >= 2, "{said}");
+        assert!(!said.contains(secret), "{said}");
+    }
 }
 
 /// `restorer -daemon` after an extension has switched: the new run image is the daemon's own, with the id that it has

@@ -3,10 +3,9 @@
 //! Buildpack specification, "buildpack.toml (TOML)" and "extension.toml (TOML)". Reading is lenient: unknown keys are
 //! left out, missing ones are empty. Whether a module may be used is decided where it is used.
 
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 
-use serde::{Deserialize, Deserializer, Serialize};
-
+use crate::exec_env::deserialize_exec_env;
 pub use crate::metadata::escape_id;
 use crate::order::Group;
 
@@ -140,22 +139,6 @@ pub struct Stack {
     /// Packages that the stack must have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub mixins: Vec<String>,
-}
-
-/// Reads `exec-env` in both forms in use: `["test"]` and, as the specification's example shows it, `[{name = "test"}]`.
-pub(crate) fn deserialize_exec_env<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Entry {
-        Name(String),
-        Table(BTreeMap<String, String>),
-    }
-    let entries = Vec::<Entry>::deserialize(deserializer)?;
-    let name = |entry| match entry {
-        Entry::Name(name) => Ok(name),
-        Entry::Table(mut table) => table.remove("name").ok_or_else(|| serde::de::Error::missing_field("name")),
-    };
-    entries.into_iter().map(name).collect()
 }
 
 #[cfg(test)]

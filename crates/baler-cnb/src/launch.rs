@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use crate::buildpack::deserialize_exec_env;
+use crate::exec_env::deserialize_exec_env;
 use crate::metadata::{Label, Slice};
 
 /// launch.toml.

@@ -6,6 +6,7 @@ pub mod api;
 pub mod build;
 pub mod buildpack;
 pub mod environment;
+mod exec_env;
 pub mod extend_config;
 pub mod features;
 pub mod group;

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::buildpack::deserialize_exec_env;
+use crate::exec_env::deserialize_exec_env;
 
 /// order.toml.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 //! Names in image layers are absolute, begin with `/`, and directories have no trailing slash; the writer takes names as
 //! they are and changes nothing.
 
+mod entry;
 mod error;
 mod header;
 mod pax;
@@ -12,6 +13,7 @@ mod reader;
 mod sparse;
 mod writer;
 
+pub use entry::{Entry, EntryKind, Time};
 pub use error::TarError;
-pub use reader::{Entry, EntryKind, ReadError, TarReader, Time};
+pub use reader::{ReadError, TarReader};
 pub use writer::{Attributes, Owner, SpecialFile, TarWriter};

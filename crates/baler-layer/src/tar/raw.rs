@@ -1,9 +1,9 @@
 //! The fields of a header block, as they are found in the wild.
 
+use super::entry::{Entry, EntryKind, Time};
 use super::header::{
     BLOCK_SIZE, CHECKSUM, Field, GID, LINK_NAME, MAGIC, MODE, MTIME, NAME, PREFIX, SIZE, TYPE_FLAG, UID, block_sum,
 };
-use super::reader::{Entry, EntryKind, Time};
 use super::sparse::Sparse;
 
 /// What one header block says.

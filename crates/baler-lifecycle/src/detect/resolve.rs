@@ -6,8 +6,8 @@ use super::candidates::{Element, Key};
 use super::messages::Messages;
 use super::run::{Outcome, Verdict};
 use super::trial::{Fit, Offer, first_fit};
+use crate::error_text::chain;
 use crate::module_store::ModuleKind;
-use crate::program::with_causes;
 
 /// A module of the candidate and what came of it.
 pub(super) struct Participant<'a> {
@@ -72,7 +72,7 @@ fn say_output(Participant { element, outcome }: &Participant<'_>, messages: &mut
     }
     if let Verdict::Failure(failure) = &outcome.verdict {
         say(format!("======== Error: {} ========", element.key));
-        say(with_causes(failure));
+        say(chain(failure));
     }
 }
 

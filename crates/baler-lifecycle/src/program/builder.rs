@@ -6,8 +6,9 @@ use baler_cnb::features::PlatformFeatures;
 use baler_cnb::group::GroupFile;
 use baler_cnb::plan::PlanFile;
 
-use super::detector::{refuse_root, target};
+use super::between::target;
 use super::failure::{Failure, code};
+use super::privileges::refuse_root;
 use super::{Context, Flag};
 use crate::build::{BuildError, BuildInputs, BuildResult, build};
 use crate::toml_file::{read_toml, write_whole};

@@ -1,6 +1,5 @@
 //! The program `creator`: all phases in one process, without extensions.
 
-use baler_cnb::environment::Environment;
 use baler_cnb::features::PlatformFeatures;
 
 use super::analyzer::{self, analyze_images};
@@ -8,6 +7,7 @@ use super::builder::run_buildpacks;
 use super::detector::find_group;
 use super::exporter::{self, export_image};
 use super::failure::{Failure, code};
+use super::privileges::with_user;
 use super::restorer::{self, restore_layers};
 use super::settings::Settings;
 use super::{Context, Flag, caches, privileges};
@@ -93,32 +93,4 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
         user,
     };
     export_image(context, &request)
-}
-
-/// The environment of the user `uid`, where `passwd` (the text of /etc/passwd) knows it.
-pub(super) fn with_user(mut environment: Environment, passwd: &str, uid: u32) -> Environment {
-    let entry = passwd
-        .lines()
-        .map(|line| line.split(':').collect::<Vec<_>>())
-        .find(|fields| fields.get(2).is_some_and(|field| field.parse() == Ok(uid)));
-    if let Some([name, _, _, _, _, home, ..]) = entry.as_deref() {
-        environment.set("HOME", *home);
-        environment.set("USER", *name);
-    }
-    environment
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn home_is_that_of_the_build_user() {
-        let passwd = "root:x:0:0::/root:/bin/sh\nbroken\ncnb:x:1000:1000:,,,:/home/cnb:/bin/sh\n";
-        let environment: Environment = [("HOME", "/root")].into_iter().collect();
-        let found = with_user(environment.clone(), passwd, 1000);
-        assert_eq!(found.get("HOME").unwrap(), "/home/cnb");
-        assert_eq!(found.get("USER").unwrap(), "cnb");
-        assert_eq!(with_user(environment, passwd, 7).get("HOME").unwrap(), "/root");
-    }
 }

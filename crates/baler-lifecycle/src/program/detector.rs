@@ -1,16 +1,14 @@
 //! The program `detector`: detect, and generate where the group has extensions.
 
-use baler_cnb::analyzed::Analyzed;
 use baler_cnb::features::PlatformFeatures;
 use baler_cnb::order::{OrderFile, SystemFile};
-use baler_cnb::plan::PlanFile;
 
+use super::between::{target, write_plan};
 use super::failure::{Failure, code};
+use super::privileges::refuse_root;
 use super::{Context, Flag, experimental, generator};
 use crate::detect::{DetectError, DetectInputs, Detection, detect};
-use crate::log::Log as _;
-use crate::target::complete;
-use crate::toml_file::{read_optional_toml, read_toml, write_toml, write_whole};
+use crate::toml_file::{read_optional_toml, read_toml, write_toml};
 
 /// Its flags.
 pub(super) const FLAGS: &[Flag] = &[
@@ -60,13 +58,6 @@ fn detect_and_write(context: &Context<'_>, inputs: &DetectInputs) -> Result<Dete
     Ok(detection)
 }
 
-/// Writes plan.toml. A plan without entries is an empty file: platforms check for that.
-pub(super) fn write_plan(context: &Context<'_>, plan: &PlanFile) -> Result<(), Failure> {
-    let path = context.settings.plan_path();
-    let written = if plan.entries.is_empty() { write_whole(&path, b"") } else { write_toml(&path, plan) };
-    written.map_err(|error| Failure::new(code::FAILED, error))
-}
-
 fn inputs(context: &Context<'_>) -> Result<DetectInputs, Failure> {
     let settings = context.settings;
     let order: OrderFile = read_toml(&settings.order_path()).map_err(|error| Failure::new(code::FAILED, error))?;
@@ -91,29 +82,6 @@ fn inputs(context: &Context<'_>) -> Result<DetectInputs, Failure> {
         concurrency: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         interrupt: context.interrupt.clone(),
     })
-}
-
-/// What the build is for: the target in analyzed.toml, completed by what the build image says.
-pub(super) fn target(context: &Context<'_>) -> Result<baler_cnb::analyzed::TargetMetadata, Failure> {
-    let path = context.settings.analyzed_path();
-    let analyzed: Option<Analyzed> = match read_optional_toml(&path) {
-        Ok(analyzed) => analyzed,
-        Err(error) => return Err(Failure::new(code::FAILED, error)),
-    };
-    if analyzed.is_none() {
-        context.log.warn(&format!("No analyzed metadata found at path '{}'", path.display()));
-    }
-    let target = analyzed.and_then(|analyzed| analyzed.run_image).and_then(|run_image| run_image.target);
-    let os_release = fs_err::read_to_string("/etc/os-release").ok();
-    Ok(complete(target, os_release.as_deref()))
-}
-
-/// Detect and build run what buildpacks bring, which must not be done as root.
-pub(super) fn refuse_root(action: &'static str) -> Result<(), Failure> {
-    if rustix::process::getuid().is_root() {
-        return Err(Failure::new(code::FAILED, "refusing to run as root").to(action));
-    }
-    Ok(())
 }
 
 fn failure(error: DetectError, context: &Context<'_>) -> Failure {

@@ -8,9 +8,8 @@ use baler_cnb::group::GroupFile;
 use baler_dockerfile::Kind;
 
 use super::builder::run_buildpacks;
-use super::creator::with_user;
-use super::detector::refuse_root;
 use super::failure::{Failure, code};
+use super::privileges::{refuse_root, with_user};
 use super::settings::Settings;
 use super::{Context, Flag, experimental, privileges};
 use crate::files::read_optional;

@@ -5,6 +5,8 @@ use std::fmt;
 
 use baler_registry::RegistryError;
 
+use crate::error_text::chain;
+
 /// Exit codes of phase programs (Platform specification, "Exit Codes").
 pub mod code {
     /// Something failed that has no code of its own.
@@ -93,22 +95,14 @@ impl fmt::Display for Failure {
     }
 }
 
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |cause| (*cause).source())
-}
-
-/// An error and its causes, one after the other.
-pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
-    chain(error).map(|cause| cause.to_string().trim_end().to_owned()).collect::<Vec<_>>().join(": ")
-}
-
 /// An error and its causes; of a registry that refuses, with whose credentials it was asked.
 pub(super) fn explained(error: &(dyn Error + 'static)) -> String {
-    with_causes(error) + &credentials(error)
+    chain(error) + &credentials(error)
 }
 
 fn credentials(error: &(dyn Error + 'static)) -> String {
-    let refused = chain(error).find_map(|cause| cause.downcast_ref::<RegistryError>()).map(RegistryError::root);
+    let mut causes = std::iter::successors(Some(error), |cause| (*cause).source());
+    let refused = causes.find_map(|cause| cause.downcast_ref::<RegistryError>()).map(RegistryError::root);
     match refused {
         Some(RegistryError::Refused { origin: Some(origin), .. }) => format!(", with the credentials of {origin}"),
         Some(RegistryError::Refused { origin: None, .. }) => ", without credentials: there are none for it".to_owned(),

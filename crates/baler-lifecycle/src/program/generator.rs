@@ -4,7 +4,7 @@ use std::os::fd::AsFd as _;
 
 use baler_cnb::analyzed::Analyzed;
 
-use super::detector::write_plan;
+use super::between::write_plan;
 use super::failure::{Failure, code};
 use super::{Context, run_images};
 use crate::detect::{DetectInputs, Detection};

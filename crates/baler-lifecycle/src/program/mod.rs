@@ -5,6 +5,7 @@
 //! about the arguments go to standard error.
 
 mod analyzer;
+mod between;
 mod builder;
 mod caches;
 mod creator;
@@ -37,7 +38,6 @@ use std::process::ExitCode;
 use baler_cnb::api::PlatformApi;
 use baler_cnb::environment::Environment;
 
-pub(crate) use failure::with_causes;
 pub use failure::{Failure, code};
 pub use flags::{Flag, FlagError, FlagKind, FlagSet, Parsed};
 pub use settings::Settings;

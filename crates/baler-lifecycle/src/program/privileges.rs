@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, lchown};
 use std::path::{Path, PathBuf};
 
+use baler_cnb::environment::Environment;
 use rustix::process::{DumpableBehavior, Gid, Uid, set_dumpable_behavior};
 use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
 
@@ -13,6 +14,14 @@ use super::Context;
 use super::failure::{Failure, code};
 use crate::files::FileError;
 use crate::mounted::{BuildUser, Owner};
+
+/// Detect and build run what buildpacks bring, which must not be done as root.
+pub(super) fn refuse_root(action: &'static str) -> Result<(), Failure> {
+    if rustix::process::getuid().is_root() {
+        return Err(Failure::new(code::FAILED, "refusing to run as root").to(action));
+    }
+    Ok(())
+}
 
 /// The user that `-uid` and `-gid` name.
 pub(super) fn user(context: &Context<'_>) -> BuildUser {
@@ -79,4 +88,32 @@ fn give_all(path: &Path, uid: u32, gid: u32) -> Result<(), FileError> {
         }
     }
     Ok(())
+}
+
+/// The environment of the user `uid`, where `passwd` (the text of /etc/passwd) knows it.
+pub(super) fn with_user(mut environment: Environment, passwd: &str, uid: u32) -> Environment {
+    let entry = passwd
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|fields| fields.get(2).is_some_and(|field| field.parse() == Ok(uid)));
+    if let Some([name, _, _, _, _, home, ..]) = entry.as_deref() {
+        environment.set("HOME", *home);
+        environment.set("USER", *name);
+    }
+    environment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn home_is_that_of_the_build_user() {
+        let passwd = "root:x:0:0::/root:/bin/sh\nbroken\ncnb:x:1000:1000:,,,:/home/cnb:/bin/sh\n";
+        let environment: Environment = [("HOME", "/root")].into_iter().collect();
+        let found = with_user(environment.clone(), passwd, 1000);
+        assert_eq!(found.get("HOME").unwrap(), "/home/cnb");
+        assert_eq!(found.get("USER").unwrap(), "cnb");
+        assert_eq!(with_user(environment, passwd, 7).get("HOME").unwrap(), "/root");
+    }
 }

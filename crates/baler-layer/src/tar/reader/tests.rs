@@ -4,6 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::super::entry::Time;
 use super::*;
 use crate::tar::header::{Header, Kind};
 use crate::tar::{Attributes, Owner, TarWriter};

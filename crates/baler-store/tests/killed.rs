@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use baler_image::{Digest, ImageName, Sink};
+use baler_image::{Digest, ImageName, Sink, Target};
 use baler_store::{Layout, Store, copy_image};
 use support::{list, name, open, put_image, resolved, single, store};
 
@@ -47,8 +47,12 @@ fn work(root: &Path, worker: &str) -> ! {
         put_image(&store, &image, &["shared", &own]);
         let resolved = resolved(&store, &image);
         store.unpack(resolved.layers(), &store, &single(), &|_| ()).unwrap();
-        let layout = Layout::create_or_open(&layout).unwrap();
-        copy_image(&resolved, &store, &layout, &layout.image_name(Some(worker)), &|_| ()).unwrap();
+        let image = ImageName::from(Target::Layout { path: layout.clone(), name: Some(worker.to_owned()) });
+        if number % 2 == 0 {
+            copy_image(&resolved, &store, &Layout::begin(&layout).unwrap(), &image, &|_| ()).unwrap();
+        } else {
+            copy_image(&resolved, &store, &Layout::create_or_open(&layout).unwrap(), &image, &|_| ()).unwrap();
+        }
         store.collect_garbage().unwrap();
     }
     unreachable!("the numbers do not end")

@@ -107,9 +107,12 @@ fn what_is_no_layout_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
     assert!(matches!(Layout::open(&root.join("none")), Err(LayoutError::Absent { .. })));
-    assert!(matches!(Layout::open(root), Err(LayoutError::NotALayout { .. })));
+    assert!(matches!(Layout::open(root), Err(LayoutError::Absent { .. })), "an empty directory");
     fs_err::write(root.join("letter.txt"), "Dear").unwrap();
     assert!(matches!(Layout::create_or_open(root), Err(LayoutError::NotALayout { .. })));
+    assert!(matches!(Layout::begin(root), Err(LayoutError::NotALayout { .. })));
+    assert!(matches!(Layout::begin(&root.join("letter.txt")), Err(LayoutError::NotALayout { .. })));
+    assert!(matches!(Layout::begin(&root.join("letter.txt/below")), Err(LayoutError::Make { .. })));
     assert_eq!(list(root), ["letter.txt"]);
     fs_err::write(root.join("oci-layout"), r#"{"imageLayoutVersion":"2.0.0"}"#).unwrap();
     assert!(matches!(Layout::open(root), Err(LayoutError::OtherVersion { .. })));
@@ -230,4 +233,85 @@ fn skopeo_reads_what_is_written() {
     skopeo(&["copy", &format!("oci:{path}:second"), &format!("oci:{}:third", copy.display())]);
     let copy = Layout::open(&copy).unwrap();
     assert_eq!(resolved(&copy, &copy.image_name(Some("third"))).digest(), image.digest());
+}
+
+#[test]
+fn a_layout_is_made_with_its_first_image() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("deep/er/layout");
+    let draft = Layout::begin(&root).unwrap();
+    support::put_bytes(&draft, "", b"a blob that no image is made of");
+    assert!(matches!(Layout::open(&root), Err(LayoutError::Absent { .. })));
+    drop(draft);
+    assert_eq!(list(directory.path()), [""; 0], "no image was finished");
+
+    let draft = Layout::begin(&root).unwrap();
+    let names = [Some("a"), Some("b")]
+        .map(|name| ImageName::from(Target::Layout { path: root.clone(), name: name.map(str::to_owned) }));
+    let first = put_image(&draft, &names[0], &["a"]);
+    assert_eq!(Layout::open(&root).unwrap().names().unwrap(), ["a"]);
+    put_image(&draft, &names[1], &["a", "b"]);
+    drop(draft);
+    let layout = Layout::open(&root).unwrap();
+    assert_eq!(resolved(&layout, &names[0]).digest(), &first.digest);
+    assert_eq!(resolved(&layout, &names[1]).layers().len(), 2);
+    assert_eq!(list(&root), ["blobs", "index.json", "oci-layout"]);
+}
+
+#[test]
+fn a_layout_is_as_it_was_where_no_image_is_finished() {
+    let (_directory, layout) = support::layout();
+    put_image(&layout, &layout.image_name(Some("a")), &["a"]);
+    let before = (list(&layout.root().join("blobs/sha256")), fs_err::read(layout.root().join("index.json")).unwrap());
+    let draft = Layout::begin(layout.root()).unwrap();
+    assert!(draft.has_blob(&resolved(&layout, &layout.image_name(None)).layers()[0].descriptor.digest).unwrap());
+    support::put_bytes(&draft, "", b"other");
+    drop(draft);
+    let after = (list(&layout.root().join("blobs/sha256")), fs_err::read(layout.root().join("index.json")).unwrap());
+    assert_eq!(before, after);
+    assert_eq!(list(layout.root()), ["blobs", "index.json", "oci-layout"]);
+}
+
+#[test]
+fn drafts_at_once_lose_nothing() {
+    for round in 0..20 {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("layout");
+        std::thread::scope(|scope| {
+            for number in 0..6 {
+                let root = &root;
+                scope.spawn(move || {
+                    let draft = Layout::begin(root).unwrap();
+                    let name = Target::Layout { path: root.clone(), name: Some(number.to_string()) };
+                    // Some give up.
+                    if number % 2 == 0 {
+                        put_image(&draft, &name.into(), &["x", &number.to_string()]);
+                    }
+                });
+            }
+        });
+        let mut names = Layout::open(&root).unwrap().names().unwrap();
+        names.sort();
+        assert_eq!(names, ["0", "2", "4"], "{round}");
+        assert_eq!(list(&root), ["blobs", "index.json", "oci-layout"], "{round}");
+    }
+}
+
+#[test]
+fn what_killed_drafts_leave_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("layout");
+    let living = Layout::begin(&root).unwrap();
+    for (name, file) in [("dead", "lock"), ("older", "sha256-x")] {
+        let left = root.join(format!(".baler-{name}"));
+        fs_err::create_dir(&left).unwrap();
+        fs_err::write(left.join("lock"), "").unwrap();
+        fs_err::write(left.join(file), "").unwrap();
+    }
+    fs_err::create_dir(root.join(".baler-empty")).unwrap();
+    let image = ImageName::from(Target::Layout { path: root.clone(), name: None });
+    put_image(&Layout::begin(&root).unwrap(), &image, &["a"]);
+    assert_eq!(list(&root).len(), 4, "{:?}", list(&root));
+    drop(living);
+    assert_eq!(list(&root), ["blobs", "index.json", "oci-layout"]);
 }

@@ -15,7 +15,7 @@ use std::error::Error;
 use baler_daemon::DaemonSink;
 use baler_image::{DaemonImage, ImageName, ResolvedImage, Sink, Target};
 use baler_lifecycle::interruptible::InterruptibleSink;
-use baler_store::{ArchiveSink, Layout};
+use baler_store::{ArchiveSink, Layout, LayoutDraft};
 
 use crate::context::Context;
 use crate::interrupt::Interrupted;
@@ -34,7 +34,7 @@ pub(crate) struct Destination<'a> {
 
 enum Place {
     Store,
-    Layout(Layout),
+    Layout(Box<LayoutDraft>),
     Archive(Box<ArchiveSink>),
     Daemon(Box<DaemonSink>),
     Registries(Destinations),
@@ -95,7 +95,7 @@ impl<'a> Destination<'a> {
             (Target::Reference(_), Delivery::Store) => Place::Store,
             (Target::Layout { path, .. }, Delivery::Store | Delivery::Daemon(_)) => {
                 let failed = |source| DestinationError::Layout { name: first.clone(), source };
-                Place::Layout(Layout::create_or_open(path).map_err(failed)?)
+                Place::Layout(Box::new(Layout::begin(path).map_err(failed)?))
             }
             (Target::Archive { kind, path, .. }, Delivery::Store | Delivery::Daemon(_)) => {
                 Place::Archive(Box::new(ArchiveSink::begin(*kind, path, context.store)?))
@@ -133,7 +133,7 @@ impl<'a> Destination<'a> {
                 });
             }
             Place::Store => self.context.store,
-            Place::Layout(layout) => layout,
+            Place::Layout(layout) => layout.as_ref(),
             Place::Archive(archive) => archive.as_ref(),
             Place::Daemon(daemon) => {
                 writing.known.iter().for_each(|located| daemon.learn(&located.image));

@@ -62,6 +62,7 @@ pub struct Packaged {
 pub fn package(context: &Context<'_>, request: &PackageRequest) -> Result<Packaged, PackageCreateError> {
     match &request.format {
         PackageFormat::File(path) => {
+            file::check(path)?;
             let modules = modules(context, request)?;
             let scratch = context.store.scratch("package")?;
             let layout = Layout::create_or_open(scratch.path())?;

@@ -1,28 +1,25 @@
 //! `.cnb` files: an OCI layout as a tar, with the headers that pack gives them.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use baler_layer::tar::{Attributes, Owner, TarWriter};
+use baler_store::NewFile;
 
 use super::error::PackageCreateError;
+
+/// Fails unless a file can be made there.
+pub(super) fn check(path: &Path) -> Result<(), PackageCreateError> {
+    NewFile::begin(path).map(drop).map_err(|source| PackageCreateError::Write { path: path.to_owned(), source })
+}
 
 /// Writes the layout `layout` as the file `path`, whole or not at all.
 pub(super) fn write(layout: &Path, path: &Path) -> Result<(), PackageCreateError> {
     let failed = |source| PackageCreateError::Write { path: path.to_owned(), source };
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .prefix(".baler-")
-        .permissions(std::fs::Permissions::from_mode(0o666))
-        .tempfile_in(directory)
-        .map_err(failed)?;
-    let mut tar = TarWriter::new(io::BufWriter::new(file.as_file_mut()));
+    let mut tar = TarWriter::new(NewFile::begin(path).map_err(failed)?);
     add(&mut tar, layout, Path::new("/"), path)?;
     let written = tar.finish().map_err(|source| PackageCreateError::WriteTar { path: path.to_owned(), source })?;
-    written.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    written.commit().map_err(failed)
 }
 
 /// The entries of a directory in the order of their names, all of mode 0755.

@@ -60,6 +60,8 @@ pub enum ArchiveError {
     /// What is read in place has to lie there in one piece.
     #[error("archive {} has {name} as a sparse file: pack it without", path.display())]
     Sparse { path: PathBuf, name: String },
+    #[error("could not make archive {}", path.display())]
+    Make { path: PathBuf, source: io::Error },
     #[error("could not read archive {}", path.display())]
     Open { path: PathBuf, source: io::Error },
     #[error("{} is not an archive", path.display())]
@@ -172,6 +174,7 @@ impl ArchiveError {
             | Self::LayerCount { path, .. }
             | Self::Decompress { path, .. }
             | Self::Scratch { path, .. }
+            | Self::Make { path, .. }
             | Self::Wait { path, .. } => named.clone_into(path),
         }
         error

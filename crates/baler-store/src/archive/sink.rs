@@ -4,8 +4,6 @@
 //! that takes the archive's name when it is whole. What the archive held before goes.
 
 use std::error::Error;
-use std::io::{BufWriter, Write as _};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,8 +13,8 @@ use baler_image::{
 
 use super::ArchiveError;
 use super::write::{ArchivedImage, write_archive};
-use crate::disk::explain;
 use crate::layout::Layout;
+use crate::new_file::NewFile;
 use crate::scratch::Scratch;
 use crate::store::Store;
 
@@ -38,8 +36,9 @@ struct NotAnImage {
 }
 
 impl ArchiveSink {
-    /// Begins an archive at `path`; `store` has room for what waits to be written.
+    /// Begins an archive at `path`, where a file can be made; `store` has room for what waits to be written.
     pub fn begin(kind: ArchiveKind, path: &Path, store: &Store) -> Result<Self, ArchiveError> {
+        NewFile::begin(path).map_err(|source| ArchiveError::Make { path: path.to_owned(), source })?;
         let scratch =
             store.scratch("archive").map_err(|source| ArchiveError::Scratch { path: path.to_owned(), source })?;
         let waiting = Layout::create_or_open(&scratch.path().join("layout"))
@@ -48,17 +47,9 @@ impl ArchiveSink {
     }
 
     fn write(&self, images: &[ArchivedImage]) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let directory = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // With the mode that any other new file has, before the umask.
-        let readable = std::fs::Permissions::from_mode(0o666);
-        let mut file = tempfile::Builder::new().prefix(".baler-").permissions(readable).tempfile_in(directory)?;
-        let mut output = BufWriter::with_capacity(1 << 20, file.as_file_mut());
-        write_archive(self.kind, images, &self.waiting, &mut output)?;
-        output.flush().map_err(|error| explain(error, &self.path))?;
-        drop(output);
-        file.as_file().sync_data()?;
-        file.persist(&self.path)?;
-        Ok(())
+        let mut file = NewFile::begin(&self.path)?;
+        write_archive(self.kind, images, &self.waiting, &mut file)?;
+        Ok(file.commit()?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use baler_image::{Descriptor, Digest, Index, media_type};
 
-use super::{INDEX, Layout, LayoutError, REFERENCE_NAME};
+use super::{EMPTY_INDEX, INDEX, Layout, LayoutError, MARKER, REFERENCE_NAME};
 
 /// containerd writes the whole reference here, and only the tag as the reference name.
 pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
@@ -50,6 +50,18 @@ impl Layout {
             self.replace(&self.root.join(INDEX), &bytes)
         };
         attempt().map_err(|source| LayoutError::Make { root: self.root.clone(), source })
+    }
+
+    /// Adds an image to the layout, which is made with it where it is none yet.
+    pub(super) fn make_or_add(&self, entry: Descriptor) -> io::Result<()> {
+        if !self.root.join(MARKER).exists() {
+            let manifests = vec![entry.clone()];
+            let index = Index { manifests, ..self.parse(EMPTY_INDEX.as_bytes()).map_err(io::Error::other)? };
+            if self.make(&serde_json::to_vec(&index).map_err(io::Error::other)?)? {
+                return Ok(());
+            }
+        }
+        self.put_entry(entry)
     }
 
     /// Adds an image to the index, in the place of the one that had its name (or had none, as it has none).

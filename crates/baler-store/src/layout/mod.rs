@@ -3,11 +3,13 @@
 //! A layout belongs to whoever named it: other images in it stay, nothing is left behind in it, and a directory that
 //! holds something else is refused.
 
+mod draft;
 mod index;
 mod select;
 mod sink;
 mod source;
 
+pub use draft::LayoutDraft;
 pub(crate) use index::{CONTAINERD_NAME, names_of};
 pub(crate) use select::{Listed, Selection, select};
 
@@ -65,17 +67,17 @@ pub(crate) struct Marker {
 struct NoMarker;
 
 impl Layout {
-    /// Opens a layout that is there.
+    /// Opens a layout that is there. A directory that is empty but for what a killed process left, or a living one has
+    /// begun, is as good as none.
     pub fn open(root: &Path) -> Result<Self, LayoutError> {
         let root = root.to_owned();
         let text = match fs_err::read(root.join(MARKER)) {
             Ok(text) => text,
             Err(error) if is_absence(&error) => {
-                let (is_there, source) = (root.exists(), Box::new(NoMarker));
-                return Err(if is_there {
-                    LayoutError::NotALayout { root, source }
-                } else {
-                    LayoutError::Absent { root }
+                return Err(match holds_else(&root) {
+                    Ok(true) => LayoutError::NotALayout { root, source: Box::new(NoMarker) },
+                    Ok(false) => LayoutError::Absent { root },
+                    Err(source) => LayoutError::Read { root, source },
                 });
             }
             Err(source) => return Err(LayoutError::Read { root, source }),
@@ -96,12 +98,9 @@ impl Layout {
                 return Ok(layout);
             }
             Err(LayoutError::Absent { .. }) => fs_err::create_dir_all(root).map_err(failed)?,
-            // A directory that is empty but for what a killed process left is as good as none.
-            Err(LayoutError::NotALayout { source, .. })
-                if source.is::<NoMarker>() && !holds_else(root).map_err(failed)? => {}
             Err(error) => return Err(error),
         }
-        Self { root: root.to_owned() }.make().map_err(failed)?;
+        Self { root: root.to_owned() }.make(EMPTY_INDEX.as_bytes()).map_err(failed)?;
         Self::open(root)
     }
 
@@ -125,20 +124,25 @@ impl Layout {
     }
 
     /// The marker comes last: what has it is a layout. Another process may be making the same one, and be ahead; then it
-    /// may also have taken this one's temporary file for a leftover.
-    fn make(&self) -> io::Result<()> {
+    /// may also have taken this one's temporary file for a leftover. Whether the index is this one.
+    fn make(&self, index: &[u8]) -> io::Result<bool> {
         fs_err::create_dir_all(self.root.join("blobs/sha256"))?;
         let marker = Marker { image_layout_version: VERSION.to_owned() };
         let marker = serde_json::to_vec(&marker).map_err(io::Error::other)?;
-        for (name, bytes) in [(INDEX, EMPTY_INDEX.as_bytes()), (MARKER, &marker)] {
-            let mut file = self.temporary()?;
-            io::Write::write_all(&mut file, bytes)?;
-            match file.persist_noclobber(self.root.join(name)) {
-                Err(error) if !self.root.join(name).exists() => return Err(error.error),
-                Ok(_) | Err(_) => {}
-            }
+        let is_own = self.put_new(INDEX, index)?;
+        self.put_new(MARKER, &marker)?;
+        Ok(is_own)
+    }
+
+    /// Writes a file, unless it is there.
+    fn put_new(&self, name: &str, bytes: &[u8]) -> io::Result<bool> {
+        let mut file = self.temporary()?;
+        io::Write::write_all(&mut file, bytes)?;
+        match file.persist_noclobber(self.root.join(name)) {
+            Ok(_) => Ok(true),
+            Err(_) if self.root.join(name).exists() => Ok(false),
+            Err(error) => Err(error.error),
         }
-        Ok(())
     }
 
     /// Writes a whole file under a temporary name, and renames it.
@@ -167,7 +171,9 @@ impl Layout {
             return Ok(());
         }
         let _guard = self.lock()?;
-        leftovers.iter().try_for_each(|path| remove_temporary(path))
+        let remove =
+            |path: &PathBuf| if draft::is_draft(path) { draft::remove_draft(path) } else { remove_temporary(path) };
+        leftovers.iter().try_for_each(remove)
     }
 }
 
@@ -176,10 +182,16 @@ fn readable() -> std::fs::Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(0o666)
 }
 
-/// Whether a directory holds something that is no part of a layout.
+/// Whether there is something that is no part of a layout.
 fn holds_else(root: &Path) -> io::Result<bool> {
     let is_part = |name: &str| [MARKER, INDEX, "blobs"].contains(&name) || name.starts_with(TEMPORARY);
-    for entry in fs_err::read_dir(root)? {
+    let entries = match fs_err::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(root.exists()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
         if !is_part(&entry?.file_name().to_string_lossy()) {
             return Ok(true);
         }

@@ -29,24 +29,10 @@ impl Sink for Layout {
     /// be absent: a layout can hold an image for the sake of its manifest and config.
     fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
         let failed = |source| SinkError::WriteImage { place: self.place(), name: name.clone(), source };
-        if Digest::of(bytes) != descriptor.digest {
-            let text = format!("the bytes of the document are not those of {}", descriptor.digest);
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, text)));
-        }
+        let entry = self.entry(name, descriptor, bytes)?;
         let mut writer = Box::new(self.blob_writer().map_err(failed)?);
         io::Write::write_all(&mut writer, bytes).map_err(failed)?;
         writer.commit(&descriptor.digest, bytes.len() as u64)?;
-        let mut entry = descriptor.clone();
-        match name.target() {
-            Target::Layout { name: Some(name), .. } | Target::Archive { name: Some(name), .. } => {
-                entry.annotations.insert(REFERENCE_NAME.to_owned(), name.clone())
-            }
-            Target::Reference(reference) => entry.annotations.insert(REFERENCE_NAME.to_owned(), tag_of(reference)),
-            Target::Layout { name: None, .. } | Target::Archive { name: None, .. } => {
-                entry.annotations.remove(REFERENCE_NAME)
-            }
-            Target::Daemon { .. } => return Err(SinkError::WrongName { place: self.place(), name: name.clone() }),
-        };
         self.put_entry(entry).map_err(failed)
     }
 }
@@ -59,6 +45,32 @@ fn tag_of(reference: &Reference) -> String {
 }
 
 impl Layout {
+    /// The entry of a document in the index.
+    pub(super) fn entry(
+        &self,
+        name: &ImageName,
+        descriptor: &Descriptor,
+        bytes: &[u8],
+    ) -> Result<Descriptor, SinkError> {
+        if Digest::of(bytes) != descriptor.digest {
+            let text = format!("the bytes of the document are not those of {}", descriptor.digest);
+            let source = io::Error::new(io::ErrorKind::InvalidInput, text);
+            return Err(SinkError::WriteImage { place: self.place(), name: name.clone(), source });
+        }
+        let mut entry = descriptor.clone();
+        match name.target() {
+            Target::Layout { name: Some(name), .. } | Target::Archive { name: Some(name), .. } => {
+                entry.annotations.insert(REFERENCE_NAME.to_owned(), name.clone())
+            }
+            Target::Reference(reference) => entry.annotations.insert(REFERENCE_NAME.to_owned(), tag_of(reference)),
+            Target::Layout { name: None, .. } | Target::Archive { name: None, .. } => {
+                entry.annotations.remove(REFERENCE_NAME)
+            }
+            Target::Daemon { .. } => return Err(SinkError::WrongName { place: self.place(), name: name.clone() }),
+        };
+        Ok(entry)
+    }
+
     fn blob_writer(&self) -> io::Result<FileBlobWriter> {
         // Who removes leftovers holds the lock; until the file is made, it must wait.
         let _guard = Lock::shared(&self.root.join(super::MARKER))?;

@@ -43,4 +43,5 @@ mod support;
 mod together;
 mod transfer;
 mod trees;
+mod unfinished;
 mod workspace;

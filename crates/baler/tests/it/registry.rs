@@ -337,7 +337,5 @@ fn a_mirror_that_fails_later_is_not_replaced_by_another_image() {
     let message = format!("could not read layer {layer} of run image '{name}'");
     assert!(outcome.stderr.contains(&message), "{}", outcome.stderr);
     assert!(!requests.iter().any(|request| request.path.contains("/test-run/")), "{requests:?}");
-    let index = std::fs::read_to_string(place.path().join("out/index.json")).unwrap();
-    let index: serde_json::Value = serde_json::from_str(&index).unwrap();
-    assert_eq!(index["manifests"], serde_json::json!([]), "an image that is not whole has no name");
+    assert!(!place.path().join("out").exists(), "there is no layout without an image");
 }

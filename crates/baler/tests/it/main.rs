@@ -35,6 +35,7 @@ mod project;
 mod prune;
 mod publish;
 mod rebase;
+mod records;
 mod refused;
 mod registry;
 mod reproducible;

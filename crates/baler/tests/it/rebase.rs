@@ -1,9 +1,8 @@
 //! Rebasing: another run image below an app, in the store, in a layout, in a registry.
 
-use baler_image::{Descriptor, media_type};
-use baler_test_registry::{Image, Options, TestRegistry, index};
+use baler_test_registry::{Options, TestRegistry};
 
-use crate::support::{Base, Place, Registry, User, application, buildpack, users, write};
+use crate::support::{Base, Indexed, Place, Registry, User, application, buildpack, users, write};
 
 const CAT: &str = "printf '[[processes]]\\ntype = \"web\"\\ncommand = [\"cat\", \"/etc/test-release\", \"file\"]\\ndefault = true\\n' >\"$1/launch.toml\"";
 
@@ -106,14 +105,7 @@ fn a_registry_that_was_copied_by_index() {
     let at = copy.address();
     place.run(&["load", "newer", "--name", "newer-run"]).success();
     for (image, repository) in [("app", "team/app"), ("newer-run", "team/run")] {
-        place.run(&["push", image, &format!("{at}/{repository}:single")]).success();
-        let bytes = copy.manifest(repository, "single").unwrap();
-        let foreign = Image::new("linux/arm64", vec![b"foreign".to_vec()]);
-        let descriptor = Descriptor::of(media_type::OCI_MANIFEST, &bytes);
-        let own = Image { manifest: (descriptor, bytes), ..Image::new("linux/amd64", Vec::new()) };
-        copy.push_image(repository, None, &foreign).unwrap();
-        let both = index(&[("linux/arm64", &foreign), ("linux/amd64", &own)]);
-        copy.put_manifest(repository, Some("1"), media_type::OCI_INDEX, &both).unwrap();
+        Indexed::push(&place, image, &copy, (repository, "1"));
     }
     place.run(&["rm", "app", "newer-run", "test-run"]).success();
     let (app, run) = (format!("{at}/team/app:1"), format!("{at}/team/run:1"));

@@ -8,6 +8,7 @@ mod docker;
 #[path = "../../../../baler-daemon/tests/daemons/engine.rs"]
 mod engine;
 mod extension;
+mod indexed;
 mod loading;
 mod phase;
 mod program;
@@ -24,6 +25,7 @@ pub use certificates::Authority;
 pub use docker::Docker;
 pub use engine::Running;
 pub use extension::{extension, run_image};
+pub use indexed::Indexed;
 pub use phase::phase;
 pub use program::{Outcome, Place};
 pub use proxy::Proxy;

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use baler_image::{ArchiveKind, ImageName, Place, Reference, ResolveError, ResolvedImage, Sink as _, Target, Wanted};
-use baler_registry::Tags;
 use baler_store::{Archive, ArchiveError, Layout, LayoutError, Store};
 
 use super::documents::Documents;
 use super::located::{Blobs, LocateError, Located, Looked};
 use super::memo::Key;
+use super::near;
 use super::pull::pull;
 use super::search::{Search, Where};
 use super::tag::warn_of_tag;
@@ -38,12 +38,14 @@ pub enum Needed {
 }
 
 /// Finds the image that a name stands for. A path is looked at each time; a reference is looked for once in a command.
-/// A registry that does not have it is asked what it has instead.
+/// A place that does not have it is asked what it has instead.
 pub fn locate(context: &Context<'_>, asked: &Asked<'_>) -> Result<Located, LocateError> {
     search(context, asked).map_err(|error| match (error, asked.name.reference()) {
         (LocateError::Absent { name, looked }, Some(reference)) => {
-            let looked = looked.into_iter().map(|looked| with_tags(context, looked, reference)).collect();
-            LocateError::Absent { name, looked }
+            LocateError::Absent { name, looked: near::with_more(context, looked, reference) }
+        }
+        (LocateError::NotHere { name, looked, source }, Some(reference)) => {
+            LocateError::NotHere { name, looked: near::with_more(context, looked, reference), source }
         }
         (error, _) => error,
     })
@@ -56,13 +58,6 @@ pub fn locate_if_any(context: &Context<'_>, asked: &Asked<'_>) -> Result<Option<
         Err(error) if error.is_absent() || error.is_other_platform() => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn with_tags(context: &Context<'_>, looked: Looked, reference: &Reference) -> Looked {
-    let (Place::Registry(_), None) = (&looked.place, reference.digest()) else { return looked };
-    let source = context.places.registries.source(reference);
-    let tags = source.map(|source| source.tags_near(reference.tag().unwrap_or("latest")));
-    Looked { tags: tags.unwrap_or_default(), ..looked }
 }
 
 fn search(context: &Context<'_>, asked: &Asked<'_>) -> Result<Located, LocateError> {
@@ -123,10 +118,7 @@ fn has_layers(store: &Store, image: &ResolvedImage) -> Result<bool, LocateError>
 }
 
 fn absent(asked: &Asked<'_>, place: Place) -> LocateError {
-    LocateError::Absent {
-        name: asked.name.clone(),
-        looked: vec![Looked { place, has: Vec::new(), tags: Tags::Unknown }],
-    }
+    LocateError::Absent { name: asked.name.clone(), looked: vec![Looked::without_more(place)] }
 }
 
 fn in_layout(context: &Context<'_>, asked: &Asked<'_>, path: &Path) -> Result<Located, LocateError> {
@@ -179,7 +171,7 @@ impl Looking<'_> {
                 }
                 Err(LocateError::Resolve(ResolveError::NotFound { place, .. })) => {
                     self.tell(&format!("{place} does not have it"));
-                    looked.push(Looked { place, has: Vec::new(), tags: Tags::Unknown });
+                    looked.push(Looked::without_more(place));
                 }
                 // The next place may have it for the platform that is wanted, or not mind who asks.
                 Err(error) if error.is_other_platform() || error.is_refused() => {

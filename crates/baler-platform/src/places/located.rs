@@ -63,6 +63,15 @@ pub struct Looked {
     pub has: Vec<Platform>,
     /// The tags that it has instead, where it says so.
     pub tags: Tags,
+    /// Names of the local store that are like the one that was asked for, the nearest first.
+    pub names: Vec<String>,
+}
+
+impl Looked {
+    /// Nothing is known beside that the image is not there.
+    pub(super) fn without_more(place: Place) -> Self {
+        Self { place, has: Vec::new(), tags: Tags::Unknown, names: Vec::new() }
+    }
 }
 
 /// Why an image could not be had.

@@ -21,6 +21,7 @@ mod documents;
 mod locate;
 mod located;
 mod memo;
+mod near;
 mod publish;
 mod pull;
 mod registries;

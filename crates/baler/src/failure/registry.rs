@@ -13,6 +13,7 @@ pub(super) fn details(error: &anyhow::Error) -> Vec<String> {
     details.extend(asked(error).and_then(resolved));
     if let Some(LocateError::Absent { name, looked } | LocateError::NotHere { name, looked, .. }) = find(error) {
         details.extend(looked.iter().filter_map(|looked| tags(name, looked)));
+        details.extend(looked.iter().filter_map(names));
     }
     if let Some(SourceError::Corrupt { digest, found, tries, .. }) = find(error)
         && *tries > 1
@@ -51,6 +52,11 @@ fn tags(name: &ImageName, looked: &Looked) -> Option<String> {
         Tags::Near(tags) if tags.is_empty() => Some(format!("{repository} has no tags")),
         Tags::Near(tags) => Some(format!("{repository} has tags such as: {}", tags.join(", "))),
     }
+}
+
+/// Names of the local store that may have been meant.
+fn names(looked: &Looked) -> Option<String> {
+    (!looked.names.is_empty()).then(|| format!("{} has: {}", looked.place, looked.names.join(", ")))
 }
 
 /// The registry's error, without the words on tries around it.

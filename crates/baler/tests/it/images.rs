@@ -47,3 +47,13 @@ fn a_saved_image_is_a_docker_archive() {
         outcome(Command::new("skopeo").args(["inspect", "docker-archive:app.tar"]).current_dir(place.path()));
     inspected.success();
 }
+
+#[test]
+fn a_slip_in_a_name_is_answered_with_what_there_is() {
+    let Some(place) = Place::with_builder(User::Caller, &[]) else { return };
+    let lines = |arguments: &[&str]| place.run(arguments).failure(1).stderr;
+    let near = "\n  the local store has: test-run:";
+    assert!(lines(&["save", "test-rum"]).contains(near));
+    assert!(lines(&["resolve", "test-run:other", "--from", "store"]).contains(near));
+    assert!(!lines(&["save", "something-else"]).contains("the local store has"));
+}

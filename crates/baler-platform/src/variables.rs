@@ -17,6 +17,8 @@ pub enum VariablesError {
     ReadFile { path: PathBuf, source: std::io::Error },
     #[error("'{entry}' is not a variable: the name before '=' must not be empty or contain '/'")]
     WrongName { entry: String },
+    #[error("variable '{name}' has a NUL byte in its value")]
+    Nul { name: String },
 }
 
 /// Reads files first, then flags over them. `host` looks a name up in the program's own environment.
@@ -52,6 +54,9 @@ fn insert(variables: &mut Variables, entry: &str, host: &dyn Fn(&str) -> Option<
     // The name becomes a file name.
     if name.is_empty() || name.contains(['/', '\0']) || name == "." || name == ".." {
         return Err(VariablesError::WrongName { entry: entry.to_owned() });
+    }
+    if value.contains('\0') {
+        return Err(VariablesError::Nul { name: name.to_owned() });
     }
     variables.insert(name.to_owned(), value);
     Ok(())

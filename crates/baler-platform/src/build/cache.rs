@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::destination::Delivery;
 use crate::images::{cache_key, published_cache_key, volume_cache_key};
 use crate::output::Level;
-use crate::places::{self, RegistriesError};
+use crate::places::{self, Destinations, PublishError, RegistriesError};
 
 /// The directory in a `bind` cache that holds the build cache, beside those of other tools.
 const BIND_DIRECTORY: &str = "build-cache";
@@ -31,6 +31,8 @@ pub enum BuildCacheError {
     Image { name: ImageName, source: ResolveError },
     #[error("{0}")]
     Registries(#[from] RegistriesError),
+    #[error("{0}")]
+    Publish(#[from] PublishError),
     #[error("{0}")]
     Cache(#[from] CacheError),
 }
@@ -54,10 +56,14 @@ impl CachePlace {
             CacheRequest::Volume(name) => volume_cache_key(name),
             CacheRequest::Bind(source) => {
                 let path = source.join(BIND_DIRECTORY);
+                check_directory(&path).map_err(|source| BuildCacheError::Directory { path: path.clone(), source })?;
                 context.output.line(Level::Debug, &format!("Using build cache dir '{}'", path.display()));
                 return Ok(Self::Directory(path));
             }
-            CacheRequest::Image(name) => return Ok(Self::Image(name.clone())),
+            CacheRequest::Image(name) => {
+                Destinations::of(context, std::slice::from_ref(name))?.check()?;
+                return Ok(Self::Image(name.clone()));
+            }
         };
         context.output.line(Level::Debug, &format!("Using build cache volume '{key}'"));
         let directory = context.store.cache(&key).map_err(|source| BuildCacheError::OfImage { source })?;
@@ -123,6 +129,12 @@ fn open_image(context: &Context<'_>, name: &ImageName) -> Result<ImageCache, Bui
     let found = cache.image().map_or_else(|| "there is none".to_owned(), places::describe);
     context.output.line(Level::Debug, &format!("cache image '{name}': {found}"));
     Ok(cache)
+}
+
+/// Makes the directory where it is not there, and sees whether one may write to it.
+fn check_directory(path: &Path) -> io::Result<()> {
+    fs_err::create_dir_all(path)?;
+    tempfile::tempfile_in(path).map(drop)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -45,7 +45,7 @@ pub enum ProjectBuildpack {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProjectError {
-    #[error("stat project descriptor '{}'", path.display())]
+    #[error("stat project descriptor '{}': there is no such file", path.display())]
     Absent { path: PathBuf },
     #[error("could not read {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },

@@ -17,6 +17,7 @@ mod daemon;
 mod doctor;
 mod ended;
 mod extensions;
+mod found_first;
 mod images;
 mod in_place;
 mod isolation;

@@ -36,7 +36,7 @@ pub enum ZipFileError {
     Hostile { path: PathBuf, entry: String, problem: &'static str },
     #[error("{} unpacks to more than 64 GiB", path.display())]
     TooLarge { path: PathBuf },
-    #[error("could not unpack {entry} of {}", path.display())]
+    #[error("could not unpack '{entry}' of {}", path.display())]
     Write { path: PathBuf, entry: String, source: io::Error },
 }
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use baler_image::{ArchiveKind, Engine, ImageName, Place, Target};
+use baler_image::{ArchiveKind, Engine, ImageName, InvalidPlatform, Place, Platform, Target};
 use baler_lifecycle::export::{Exported, LayerOutcome, LayerReport};
 use baler_lifecycle::toml_file::write_whole;
 use baler_platform::Delivery;
@@ -70,6 +70,14 @@ fn delivery(arguments: &BuildArguments, context: &Context<'_>, console: &Console
     }
 }
 
+/// As in pack, an operating system alone is one on the processor of this machine.
+fn platform(text: &str) -> Result<Platform, InvalidPlatform> {
+    if text.is_empty() || text.contains('/') {
+        return text.parse();
+    }
+    Ok(Platform { os: text.to_owned(), ..Platform::host() }.normalised())
+}
+
 fn choice(argument: ExecutorArgument) -> ExecutorChoice {
     match argument {
         ExecutorArgument::Auto => ExecutorChoice::Automatic,
@@ -119,7 +127,7 @@ fn request(
             variables
         },
         run_image: arguments.run_image.map(|name| name.parse()).transpose()?,
-        platform: arguments.platform.map(|platform| platform.parse()).transpose()?,
+        platform: arguments.platform.as_deref().map(platform).transpose()?,
         clear_cache: arguments.clear_cache,
         default_process: arguments.default_process,
         created: arguments.creation_time.as_deref().map(creation_time).transpose()?,

@@ -103,9 +103,9 @@ pub(crate) enum CommandArguments {
     /// Older name of `builder inspect`, which scripts have
     #[command(hide = true)]
     InspectBuilder(BuilderInspectArguments),
-    /// Make packages of buildpacks
+    /// Make buildpacks, and packages of them
     #[command(subcommand)]
-    Buildpack(ModuleArguments),
+    Buildpack(BuildpackArguments),
     /// Make packages of image extensions
     #[command(subcommand)]
     Extension(ModuleArguments),

@@ -81,6 +81,36 @@ pub(crate) struct BuilderCreateArguments {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum BuildpackArguments {
+    /// Make a package of a directory, or of what a package.toml names
+    Package(PackageArguments),
+    /// Make a directory that is a buildpack, to begin with
+    New(BuildpackNewArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    baler buildpack new example/node && baler build my-app --builder BUILDER --buildpack ./node\n\n\
+    What it makes takes part in every build and does nothing; the comments in bin/detect and bin/build say how to go on.")]
+pub(crate) struct BuildpackNewArguments {
+    /// Id of the buildpack, such as example/node
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// Directory to make; the last part of the id where left out
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// Buildpack API that it is written for
+    #[arg(short, long, value_name = "API", default_value = "0.10")]
+    pub(crate) api: String,
+    /// Its version
+    #[arg(short = 'V', long, value_name = "VERSION", default_value = "1.0.0")]
+    pub(crate) version: String,
+    /// Platform that it is for, such as linux/amd64 (repeatable); this machine's where left out
+    #[arg(short, long = "targets", alias = "target", value_name = "OS/ARCH", value_delimiter = ',')]
+    pub(crate) target: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum ModuleArguments {
     /// Make a package of a directory, or of what a package.toml names
     Package(PackageArguments),

@@ -3,6 +3,7 @@
 mod build;
 mod builder_create;
 mod builder_inspect;
+mod buildpack_new;
 pub(crate) mod config;
 mod dev_registry;
 mod doctor;
@@ -28,7 +29,9 @@ use std::process::ExitCode;
 
 use baler_platform::modules::ModuleKind;
 
-use crate::arguments::{Arguments, BuilderArguments, CommandArguments, DevArguments, ModuleArguments, SbomArguments};
+use crate::arguments::{
+    Arguments, BuilderArguments, BuildpackArguments, CommandArguments, DevArguments, ModuleArguments, SbomArguments,
+};
 use crate::output::Console;
 
 /// Runs the command that was typed.
@@ -38,7 +41,8 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
         CommandArguments::Builder(BuilderArguments::Create(arguments)) => builder_create::run(arguments, console),
         CommandArguments::Builder(BuilderArguments::Inspect(arguments))
         | CommandArguments::InspectBuilder(arguments) => builder_inspect::run(arguments, console),
-        CommandArguments::Buildpack(ModuleArguments::Package(arguments)) => {
+        CommandArguments::Buildpack(BuildpackArguments::New(arguments)) => buildpack_new::run(&arguments, console),
+        CommandArguments::Buildpack(BuildpackArguments::Package(arguments)) => {
             package::run(ModuleKind::Buildpack, arguments, console)
         }
         CommandArguments::Extension(ModuleArguments::Package(arguments)) => {

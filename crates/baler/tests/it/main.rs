@@ -28,6 +28,7 @@ mod login;
 mod misbehaviour;
 mod modules;
 mod naming;
+mod new_buildpack;
 mod packages;
 mod packaging;
 mod phase_programs;

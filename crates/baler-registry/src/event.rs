@@ -26,6 +26,8 @@ pub enum Event<'a> {
     LoggingIn { registry: &'a str, origin: Option<&'a Origin> },
     /// A blob that was read to its end is another one. Whoever reads it may try again.
     Damaged { repository: &'a Repository, digest: &'a Digest, found: &'a Digest },
+    /// A request that ends an upload failed, and yet the registry has the blob.
+    Arrived { digest: &'a Digest, error: &'a RegistryError },
     /// A registry forgot what it was sent of a blob; it is sent again from its beginning.
     SendingAgain { repository: &'a Repository, sent: u64 },
 }
@@ -61,6 +63,10 @@ impl fmt::Display for Event<'_> {
             }
             Self::Damaged { repository, digest, found } => {
                 write!(formatter, "{repository} sent blob {digest} damaged: its bytes have the digest {found}")
+            }
+            Self::Arrived { digest, error } => {
+                write!(formatter, "blob {digest} has arrived, though ")?;
+                chain(error, formatter)
             }
             Self::SendingAgain { repository, sent } => {
                 write!(formatter, "{repository} forgot an upload after {sent} bytes: sending it again")

@@ -46,8 +46,10 @@ impl Settings {
         let either = |lower: &str, upper: &str| set(lower).or_else(|| set(upper));
         let (file, directories) = (set("SSL_CERT_FILE"), set("SSL_CERT_DIR"));
         let own = Self::default();
+        let stall_timeout = set(TIMEOUT).map_or(Ok(own.stall_timeout), timeout)?;
         Ok(Self {
-            stall_timeout: set(TIMEOUT).map_or(Ok(own.stall_timeout), timeout)?,
+            connect_timeout: own.connect_timeout.min(stall_timeout),
+            stall_timeout,
             user_agent: concat!("baler/", env!("CARGO_PKG_VERSION")).to_owned(),
             keychain: Keychain::from_context(surroundings)?,
             authorities: authorities(file.as_deref().map(Path::new), directories.as_deref())?,

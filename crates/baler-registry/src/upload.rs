@@ -190,6 +190,7 @@ impl Upload {
             }
             // The answer may have been lost, and not what it was about.
             if has_blob(&self.client, &self.repository, digest).map_err(|error| self.failed(error))? {
+                self.client.tell(&Event::Arrived { digest, error: &error });
                 return Ok(());
             }
             if self.sent > 0 && is_forgotten {

@@ -80,7 +80,9 @@ impl<'a> Seen<'a> {
     /// Whether a fault can befall this request at all.
     fn can_have(&self, fault: &Fault) -> bool {
         match fault {
-            Fault::TokenExpires => self.headers.contains_key(AUTHORIZATION),
+            Fault::TokenExpires => {
+                self.headers.get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"Bearer "))
+            }
             Fault::ResetReceiving(_) => self.has_body(),
             Fault::ToStorageHost => !self.is_at_storage_host,
             _ => true,

@@ -11,6 +11,7 @@ const EXAMPLES: &str = "  \
     --fault reset-in:bytes=1000000,times=2                 two layers break off after a megabyte\n  \
     --fault reset-upload:bytes=65536                       an upload is interrupted\n  \
     --fault 503:on=tokens --auth me:secret --tokens        the token server fails once\n  \
+    --fault token-expires:after=1 --auth me:secret --tokens  a token expires in the middle\n  \
     --fault 504:path=/v2/team/*,method=PUT,after=1         the second PUT below team/ times out\n";
 
 /// The faults, what can be said of each, and examples.

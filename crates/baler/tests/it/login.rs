@@ -1,11 +1,11 @@
 //! Logging in and out, a registry to try things with, and what is said when a registry does not do as it is asked.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, Stdio};
+use std::io::Write as _;
+use std::process::Stdio;
 
 use baler_test_registry::{Auth, Fault, Image, Options, Rule, TestRegistry, TokenServer, User as Account};
 
-use crate::support::{Outcome, Place, Terminal, User, spawn, users};
+use crate::support::{DevRegistry, Outcome, Place, Terminal, User, spawn, users};
 
 fn protected(auth: Auth) -> TestRegistry {
     let registry = TestRegistry::start(Options { auth, ..Options::default() }).unwrap();
@@ -200,7 +200,7 @@ fn a_registry_for_few() {
     }
     let tokens = ["--auth", "me:s3cret", "--tokens", "--private", "--refresh-token", "me:s3cret-refresh"];
     let tls = ["--tls-certificate", "server.pem", "--tls-key", "server.key", "--client-authority", "ca.pem"];
-    let registry = Started::new(&place, &[&tokens[..], &tls].concat());
+    let registry = DevRegistry::start(&place, &[&tokens[..], &tls].concat());
     let image = format!("{}/team/run", registry.address);
     let push = |variables: &[(&str, String)]| {
         let mut command = place.command(&["push", "test-run", &image]);
@@ -232,37 +232,6 @@ fn a_registry_for_few() {
     }
 }
 
-/// `baler dev registry`, until it is dropped.
-struct Started {
-    child: Child,
-    address: String,
-}
-
-impl Started {
-    fn new(place: &Place, arguments: &[&str]) -> Self {
-        let all = [&["dev", "registry", "--listen", "127.0.0.1:0"], arguments].concat();
-        let mut child = spawn(place.command(&all).stdout(Stdio::piped()));
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.strip_prefix("Registry at ").and_then(|rest| rest.split(',').next()).unwrap().to_owned();
-        Self { child, address }
-    }
-
-    fn end(mut self) {
-        let process = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        // It has ended, unless a test failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn a_registry_to_try_things_with() {
     for user in users() {
@@ -270,13 +239,13 @@ fn a_registry_to_try_things_with() {
         let Some(base) = crate::support::Base::get() else { return };
         place.run(&["load", base.path().to_str().unwrap()]).success();
         let arguments = ["--directory", "images", "--auth", "me:s3cret", "--tokens"];
-        let first = Started::new(&place, &arguments);
+        let first = DevRegistry::start(&place, &arguments);
         let refused = place.run(&["push", "test-run", &format!("{}/team/run", first.address)]).failure(1).stderr;
         assert!(refused.contains("refused to be written to"), "{refused}");
         login(&place, &first.address, "s3cret").success();
         place.run(&["push", "test-run", &format!("{}/team/run", first.address)]).success();
         first.end();
-        let second = Started::new(&place, &arguments);
+        let second = DevRegistry::start(&place, &arguments);
         // Who is not logged in may pull, and it is another address.
         place.run(&["pull", &format!("{}/team/run", second.address)]).success();
         second.end();

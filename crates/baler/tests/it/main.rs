@@ -17,6 +17,7 @@ mod daemon;
 mod doctor;
 mod ended;
 mod extensions;
+mod faults;
 mod found_first;
 mod images;
 mod in_place;

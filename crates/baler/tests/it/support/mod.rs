@@ -4,6 +4,7 @@ mod base;
 mod buildpack;
 #[path = "../../../../baler-registry/tests/support/certificates.rs"]
 mod certificates;
+mod dev_registry;
 mod docker;
 #[path = "../../../../baler-daemon/tests/daemons/engine.rs"]
 mod engine;
@@ -22,6 +23,7 @@ mod user;
 pub use base::Base;
 pub use buildpack::{application, buildpack, write};
 pub use certificates::Authority;
+pub use dev_registry::DevRegistry;
 pub use docker::Docker;
 pub use engine::Running;
 pub use extension::{extension, run_image};

@@ -43,6 +43,7 @@ mod refused;
 mod registry;
 mod reproducible;
 mod run;
+mod slices;
 mod support;
 mod together;
 mod transfer;

@@ -32,6 +32,11 @@ fn kept(place: &Place) -> PathBuf {
     place.store().join("caches/index.docker.io+library+app:latest/workspace")
 }
 
+/// Whether the next build need not look at each file of the copy.
+fn is_marked(place: &Place) -> bool {
+    kept(place).join("untouched").exists()
+}
+
 fn digest(output: &Outcome) -> String {
     output.stdout.lines().find(|line| line.starts_with("*** Images")).unwrap().to_owned()
 }
@@ -64,9 +69,11 @@ fn what_builds_do_to_the_application_is_undone() {
         let Some(place) = place(user) else { return };
         let first = place.build(&[]).success();
         assert!(kept(&place).join("tree/text").exists(), "{user:?}");
+        assert!(is_marked(&place), "{user:?}: nobody touched the copy");
         application(&place, &[("mess", "")]);
         let messy = place.build(&[]).success();
         assert_ne!(digest(&messy), digest(&first), "{user:?}");
+        assert!(!is_marked(&place), "{user:?}: the build has changed the copy");
         for _ in 0..2 {
             let again = place.build(&[]).success();
             assert_eq!(sees(&again), sees(&messy), "{user:?}");
@@ -74,6 +81,7 @@ fn what_builds_do_to_the_application_is_undone() {
         }
         application(&place, &[("fail", ""), ("text", "two\n")]);
         place.build(&[]).failure(1);
+        assert!(!is_marked(&place), "{user:?}");
         assert!(kept(&place).join("tree/node_modules").exists(), "{user:?}: kept, and dirty");
         std::fs::remove_file(place.path().join("app/fail")).unwrap();
         let after = place.build(&[]).success();

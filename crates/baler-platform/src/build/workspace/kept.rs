@@ -4,6 +4,7 @@
 //! workspace/record     what the tree was copied from
 //! workspace/tree       the application, and what the build has made of it
 //! workspace/layers     the layers that the application became
+//! workspace/untouched  where no build has changed the tree
 //! ```
 //!
 //! All of it leaves the image's cache by one rename and comes back by another, so of two builds at once one gets it and
@@ -19,6 +20,7 @@ use baler_lifecycle::export::{AppBefore, AppLayers};
 use baler_lifecycle::mounted::Owner;
 use baler_store::{Scratch, ScratchError};
 
+use super::mark;
 use super::mirror::{Mirror, Recording};
 use super::record::Record;
 use super::state::{State, Time};
@@ -64,6 +66,8 @@ pub(in super::super) struct Workspace {
     place: Option<PathBuf>,
     /// That of the tree, once that is up to date, where its times can be relied on.
     record: Option<Record>,
+    /// Whether the tree was as recorded when it was put away.
+    was_untouched: bool,
     /// Whether all belongs to the build user already.
     is_given: bool,
 }
@@ -82,15 +86,18 @@ impl Workspace {
             // A failure is one of making it anew.
             let _ = baler_sandbox::remove_tree(&directory);
         }
+        let was_untouched = is_taken && mark::take(&directory);
         scratch.subdirectory(WORKSPACE)?;
         let tree = scratch.subdirectory(&format!("{WORKSPACE}/{TREE}"))?;
-        Ok(Self { directory, tree, root_mode: Some(ROOT_MODE), place, record: None, is_given: false })
+        let root_mode = Some(ROOT_MODE);
+        Ok(Self { directory, tree, root_mode, place, record: None, was_untouched, is_given: false })
     }
 
     /// The empty directory `tree`, which others have made.
     pub(in super::super) fn borrowed(tree: &Path) -> Self {
         let (directory, tree) = (tree.to_owned(), tree.to_owned());
-        Self { directory, tree, root_mode: None, place: None, record: None, is_given: false }
+        let was_untouched = false;
+        Self { directory, tree, root_mode: None, place: None, record: None, was_untouched, is_given: false }
     }
 
     /// Where the application is.
@@ -128,8 +135,17 @@ impl Workspace {
         };
         let recording = now.map(|now| Recording { now, owner: owned_by });
         let (threads, root_mode) = (context.threads, self.root_mode);
-        let mut mirror =
-            Mirror { source, target: &tree, selection: &selection, owner, root_mode, record: None, recording, threads };
+        let mut mirror = Mirror {
+            source,
+            target: &tree,
+            selection: &selection,
+            owner,
+            root_mode,
+            record: None,
+            untouched: self.was_untouched,
+            recording,
+            threads,
+        };
         let mirrored = if let Some(record) = record.as_ref().filter(|_| recording.is_some()) {
             mirror.record = Some(record);
             mirror.run().or_else(|error| {
@@ -143,20 +159,23 @@ impl Workspace {
             mirror.run()?
         };
         self.is_given = true;
+        let is_changed = mirrored.is_changed();
         let recorded = match (recording, mirrored.record) {
             (None, _) => None,
             (Some(_), None) => record,
             (Some(_), Some(bytes)) => {
-                self.write(&record_path, &bytes).ok().and_then(|()| Record::decode(owned_by, bytes))
+                self.write((&record_path, &bytes), is_changed).ok().and_then(|()| Record::decode(owned_by, bytes))
             }
         };
         self.record = recorded.filter(|_| has_passed(&self.directory, mirrored.latest));
         Ok(mirrored.copied)
     }
 
-    /// Writes a new record. What was known by the old one is not known any more.
-    fn write(&self, path: &Path, record: &[u8]) -> io::Result<()> {
-        baler_sandbox::remove_tree(&self.directory.join(LAYERS)).map_err(|error| error.source)?;
+    /// Writes a new record. What was known of a tree that has changed is not known any more.
+    fn write(&self, (path, record): (&Path, &[u8]), is_changed: bool) -> io::Result<()> {
+        if is_changed {
+            baler_sandbox::remove_tree(&self.directory.join(LAYERS)).map_err(|error| error.source)?;
+        }
         fs_err::write(path, record)
     }
 
@@ -178,6 +197,7 @@ impl Workspace {
         if !self.record.as_ref().is_some_and(|record| is_as_recorded(&self.tree, record, threads)) {
             return AppBefore::Changing;
         }
+        mark::put(&self.directory);
         let layers = fs_err::read(self.directory.join(LAYERS)).ok();
         let layers = layers.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         layers.map_or(AppBefore::Unknown, AppBefore::Known)

@@ -39,6 +39,8 @@ pub(super) struct Mirror<'a> {
     pub(super) root_mode: Option<u32>,
     /// What is known of source and target.
     pub(super) record: Option<&'a Record>,
+    /// Nobody has changed a file in the target since the record was made, so none has to be looked at.
+    pub(super) untouched: bool,
     /// Asked for a record of what is made.
     pub(super) recording: Option<Recording>,
     pub(super) threads: NonZeroUsize,
@@ -58,8 +60,15 @@ pub(super) struct Mirrored {
     pub(super) copied: Copied,
     /// The new record, where one is asked for and it is not the old one.
     pub(super) record: Option<Vec<u8>>,
-    /// The latest change that was made.
+    /// The latest change that was made; the earliest time where there was none.
     pub(super) latest: Time,
+}
+
+impl Mirrored {
+    /// Whether the target is another one than before.
+    pub(super) fn is_changed(&self) -> bool {
+        self.latest > Time::default()
+    }
 }
 
 /// A directory to look at.
@@ -131,12 +140,13 @@ struct Directory<'a> {
 
 impl Directory<'_> {
     fn run(&self, job: &Job) -> Result<Done, WorkspaceError> {
-        let Mirror { source, target, record, .. } = self.mirror;
+        let Mirror { source, target, record, untouched, .. } = self.mirror;
         let uncopied = |error: io::Error| self.mirror.uncopied(&job.path, error);
         let read = |error: io::Error| self.mirror.unreadable(&job.path, error);
         let from = open_source(&below(source, &job.path), job.path.is_empty()).map_err(|error| read(error.into()))?;
         let names = Names::read(from.as_fd()).map_err(read)?;
-        let mut tree = Tree::open((target, &job.path), job.presence, *record, self.marks).map_err(uncopied)?;
+        let mut tree =
+            Tree::open((target, &job.path), job.presence, (*record, *untouched), self.marks).map_err(uncopied)?;
         let mut done = Done {
             path: job.path.clone(),
             source: job.source,

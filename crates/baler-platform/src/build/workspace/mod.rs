@@ -10,6 +10,7 @@
 //! | `mirror`, `tree`, `finish` | a tree made equal to another: its entries, and then its directories |
 //! | `entry` | one file or link, made anew |
 //! | `verify` | whether a tree is what its record says |
+//! | `mark` | that it was, when it was put away |
 //! | `record`, `state`, `names` | what a copy was made from, by what the system says of each entry |
 //! | `queue` | the threads |
 //! | `zip_file` | an application as an archive |
@@ -18,6 +19,7 @@ mod entry;
 mod finish;
 pub(crate) mod fuzzing;
 mod kept;
+mod mark;
 mod mirror;
 mod names;
 mod queue;
@@ -83,7 +85,8 @@ impl Default for Selection<'_> {
 pub fn copy(source: &Path, target: &Path, selection: &Selection<'_>) -> Result<Copied, WorkspaceError> {
     check(source)?;
     let (owner, root_mode, record, recording) = (None, None, None, None);
-    let mirror = Mirror { source, target, selection, owner, root_mode, record, recording, threads: NonZeroUsize::MIN };
+    let (untouched, threads) = (false, NonZeroUsize::MIN);
+    let mirror = Mirror { source, target, selection, owner, root_mode, record, untouched, recording, threads };
     Ok(mirror.run()?.copied)
 }
 

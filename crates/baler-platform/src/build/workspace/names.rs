@@ -5,7 +5,11 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 
-use rustix::fs::Dir;
+use rustix::fs::RawDir;
+use rustix::io::Errno;
+
+/// Entries are read in so many bytes at a time.
+const BUFFER: usize = 8 << 10;
 
 /// The names, without those of the directory itself and the one above.
 #[derive(Default)]
@@ -18,8 +22,14 @@ pub(super) struct Names {
 impl Names {
     pub(super) fn read(directory: BorrowedFd<'_>) -> io::Result<Self> {
         let mut names = Self::default();
-        for entry in Dir::read_from(directory)? {
-            let entry = entry?;
+        let mut buffer = Vec::with_capacity(BUFFER);
+        let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = match entry {
+                // It is being removed: nothing is in it.
+                Err(Errno::NOENT) => break,
+                entry => entry?,
+            };
             let name = entry.file_name().to_bytes_with_nul();
             if !matches!(name, b".\0" | b"..\0") {
                 let start = names.bytes.len();

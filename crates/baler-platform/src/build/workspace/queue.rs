@@ -6,6 +6,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 struct State<J, E> {
     jobs: Vec<J>,
     running: usize,
+    /// How many wait for one.
+    idle: usize,
     error: Option<E>,
 }
 
@@ -17,8 +19,15 @@ pub(super) struct Queue<J, E> {
 
 impl<J: Send, E: Send> Queue<J, E> {
     pub(super) fn add(&self, job: J) {
-        self.lock().jobs.push(job);
-        self.changed.notify_one();
+        let is_awaited = {
+            let mut state = self.lock();
+            state.jobs.push(job);
+            state.idle > 0
+        };
+        // Each call asks the system, whether anybody waits or not.
+        if is_awaited {
+            self.changed.notify_one();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<J, E>> {
@@ -39,7 +48,9 @@ impl<J: Send, E: Send> Queue<J, E> {
             if state.running == 0 {
                 return None;
             }
+            state.idle += 1;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
         }
     }
 
@@ -58,8 +69,10 @@ pub(super) fn run<J: Send, R: Send, E: Send>(
     first: J,
     work: impl Fn(J, &Queue<J, E>) -> Result<R, E> + Sync,
 ) -> Result<Vec<R>, E> {
-    let queue =
-        Queue { state: Mutex::new(State { jobs: vec![first], running: 0, error: None }), changed: Condvar::new() };
+    let queue = Queue {
+        state: Mutex::new(State { jobs: vec![first], running: 0, idle: 0, error: None }),
+        changed: Condvar::new(),
+    };
     let worker = || {
         let mut results = Vec::new();
         while let Some(job) = queue.next() {

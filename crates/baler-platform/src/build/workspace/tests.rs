@@ -128,6 +128,14 @@ fn seen(root: &Path) -> Vec<String> {
     all
 }
 
+/// What is known of a tree.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    record: &'a Record,
+    /// It is what the record says.
+    untouched: bool,
+}
+
 struct Places {
     _work: tempfile::TempDir,
     root: PathBuf,
@@ -147,7 +155,7 @@ impl Places {
     }
 
     /// Mirrors into `target`; with `ahead`, as if it were that many seconds later.
-    fn mirror(&self, target: &Path, filter: &FileFilter, record: Option<&Record>, ahead: i64) -> Mirrored {
+    fn mirror(&self, target: &Path, filter: &FileFilter, known: Option<Known<'_>>, ahead: i64) -> Mirrored {
         let now = clock(&self.root).unwrap();
         let now = Time { seconds: now.seconds + ahead, ..now };
         let selection = Selection { filter, ..Selection::default() };
@@ -157,7 +165,8 @@ impl Places {
             selection: &selection,
             owner: None,
             root_mode: Some(0o777),
-            record,
+            record: known.map(|known| known.record),
+            untouched: known.is_some_and(|known| known.untouched),
             recording: Some(Recording { now, owner: OWNER }),
             threads: self.threads,
         };
@@ -203,7 +212,7 @@ fn filter(choice: u8) -> FileFilter {
 
 fn check(rounds: &[Round], ahead: i64) {
     let places = Places::make();
-    let mut record: Option<Vec<u8>> = None;
+    let (mut record, mut untouched): (Option<Vec<u8>>, _) = (None, false);
     for (of_source, of_tree, choice) in rounds {
         for change in of_source {
             change.apply(&places.source);
@@ -211,7 +220,10 @@ fn check(rounds: &[Round], ahead: i64) {
         let filter = filter(*choice);
         let old = record.take();
         let known = old.clone().map(|bytes| Record::decode(OWNER, bytes).unwrap());
-        let mirrored = places.mirror(&places.tree, &filter, known.as_ref(), ahead);
+        let known = known.as_ref().map(|record| Known { record, untouched });
+        let found = seen(&places.tree);
+        let mirrored = places.mirror(&places.tree, &filter, known, ahead);
+        assert!(mirrored.is_changed() || seen(&places.tree) == found, "a change is not told");
         let bytes = mirrored.record.or(old).unwrap();
         let (expected, copied) = places.fresh(&filter);
         assert_eq!(seen(&places.tree), expected);
@@ -219,20 +231,23 @@ fn check(rounds: &[Round], ahead: i64) {
         // Where nothing changes, nothing is done.
         let same = Record::decode(OWNER, bytes.clone()).unwrap();
         let before = StatManifest::take(&places.tree).unwrap();
-        let again = places.mirror(&places.tree, &filter, Some(&same), ahead);
-        assert_eq!(before.compare(&places.tree).unwrap(), Comparison::Unchanged);
-        assert!(ahead == 0 || again.record.is_none(), "an unchanged tree was copied");
-        assert!(is_as_recorded(&places.tree, &same, places.threads));
-        let bytes = again.record.unwrap_or(bytes);
+        let mut bytes = bytes;
+        for untouched in [false, true] {
+            let again = places.mirror(&places.tree, &filter, Some(Known { record: &same, untouched }), ahead);
+            assert_eq!(before.compare(&places.tree).unwrap(), Comparison::Unchanged);
+            assert!(ahead == 0 || again.record.is_none(), "an unchanged tree was copied");
+            assert!(!again.is_changed());
+            assert!(is_as_recorded(&places.tree, &same, places.threads));
+            bytes = again.record.unwrap_or(bytes);
+        }
         record = Some(bytes.clone());
         let before = seen(&places.tree);
         for change in of_tree {
             change.apply(&places.tree);
         }
-        if seen(&places.tree) != before {
-            let record = Record::decode(OWNER, bytes).unwrap();
-            assert!(!is_as_recorded(&places.tree, &record, places.threads), "a change is not seen");
-        }
+        let after = Record::decode(OWNER, bytes).unwrap();
+        untouched = is_as_recorded(&places.tree, &after, places.threads);
+        assert!(!untouched || seen(&places.tree) == before, "a change is not seen");
     }
 }
 
@@ -260,7 +275,8 @@ fn a_change_in_the_same_moment_is_seen() {
         let record =
             Record::decode(OWNER, places.mirror(&places.tree, &FileFilter::All, None, 0).record.unwrap()).unwrap();
         Change::WriteUnseen("file".into(), byte.wrapping_add(1)).apply(&places.source);
-        places.mirror(&places.tree, &FileFilter::All, Some(&record), 0);
+        let known = Known { record: &record, untouched: byte % 2 == 0 };
+        places.mirror(&places.tree, &FileFilter::All, Some(known), 0);
         assert_eq!(fs_err::read(places.tree.join("file")).unwrap(), fs_err::read(&file).unwrap());
     }
 }
@@ -283,6 +299,7 @@ fn attributes_that_a_copy_does_not_have_are_refused() {
         owner: None,
         root_mode: None,
         record: Some(&record),
+        untouched: false,
         recording: None,
         threads: NonZeroUsize::MIN,
     };

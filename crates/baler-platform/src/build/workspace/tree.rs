@@ -1,5 +1,6 @@
 //! One directory of the copy, which may be there already, with more or less in it.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
@@ -51,17 +52,22 @@ pub(super) struct Tree<'a> {
     state: State,
     /// As recorded, so its names are those of the record.
     is_same: bool,
+    /// So are the files and links in it.
+    is_untouched: bool,
     names: Names,
     entries: Vec<(&'a [u8], Pair)>,
+    /// The entry that comes after the one that was last asked for: most often it is the next.
+    next: Cell<usize>,
     recorded: &'a [u8],
 }
 
 impl<'a> Tree<'a> {
-    /// Opens the directory `path` below `target`.
+    /// Opens the directory `path` below `target`, which is `untouched` where it is as it was when the record was made,
+    /// files and links in it included, unless the directory itself says otherwise.
     pub(super) fn open(
         (target, path): (&'a Path, &'a [u8]),
         presence: Presence,
-        record: Option<&'a Record>,
+        (record, untouched): (Option<&'a Record>, bool),
         marks: &'a Marks,
     ) -> io::Result<Self> {
         let (state, is_same, directory) = (State::default(), false, None);
@@ -72,8 +78,10 @@ impl<'a> Tree<'a> {
             directory,
             state,
             is_same,
+            is_untouched: false,
             names: Names::default(),
             entries: Vec::new(),
+            next: Cell::new(0),
             recorded: b"",
         };
         if presence == Presence::Absent {
@@ -87,6 +95,7 @@ impl<'a> Tree<'a> {
             let is_root = path.is_empty();
             tree.is_same =
                 recorded.as_ref().is_some_and(|found| is_same_directory(is_root, found.pair.tree, tree.state));
+            tree.is_untouched = tree.is_same && untouched;
             if let Some(found) = recorded {
                 (tree.entries, tree.recorded) = (found.entries, found.bytes);
             }
@@ -127,12 +136,28 @@ impl<'a> Tree<'a> {
 
     /// What was recorded of an entry.
     pub(super) fn recorded(&self, name: &CStr) -> Option<Pair> {
-        let place = self.entries.binary_search_by(|(found, _)| (*found).cmp(name.to_bytes())).ok()?;
+        let name = name.to_bytes();
+        let is_at = |place: &usize| self.entries.get(*place).is_some_and(|(found, _)| *found == name);
+        let next = self.next.get();
+        let place = [next, next.wrapping_sub(1)].into_iter().find(is_at);
+        let place = match place {
+            Some(place) => place,
+            None => self.entries.binary_search_by(|(found, _)| (*found).cmp(name)).ok()?,
+        };
+        self.next.set(place + 1);
         Some(self.entries[place].1)
     }
 
     /// The entry as it is now.
     pub(super) fn look(&self, name: &CStr) -> io::Result<Option<State>> {
+        if self.is_untouched {
+            match self.recorded(name) {
+                None => return Ok(None),
+                // A directory, which has its states with its own path, if it is there.
+                Some(pair) if pair == Pair::default() => {}
+                Some(pair) => return Ok(Some(pair.tree)),
+            }
+        }
         let Some(directory) = self.directory.as_ref().filter(|_| self.has(name)) else { return Ok(None) };
         match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(State::of(&stat))),

@@ -122,7 +122,6 @@ impl Workspace {
         let (record_path, tree) = (self.directory.join(RECORD), self.tree.clone());
         let of_caller = Owner::new(context.caller.uid, context.caller.gid);
         let owned_by = owner.unwrap_or(of_caller);
-        let record = fs_err::read(&record_path).ok().and_then(|bytes| Record::decode(owned_by, bytes));
         if fs_err::metadata(source).is_ok_and(|metadata| metadata.is_file()) {
             self.empty()?;
             return Ok(zip_file::unpack(source, &tree, &selection)?);
@@ -134,6 +133,9 @@ impl Workspace {
             None
         };
         let recording = now.map(|now| Recording { now, owner: owned_by });
+        // Of what the last build has left. Without trusted times it says nothing.
+        let record = recording.and_then(|_| fs_err::read(&record_path).ok());
+        let record = record.and_then(|bytes| Record::decode(owned_by, bytes));
         let (threads, root_mode) = (context.threads, self.root_mode);
         let mut mirror = Mirror {
             source,
@@ -146,8 +148,8 @@ impl Workspace {
             recording,
             threads,
         };
-        let mirrored = if let Some(record) = record.as_ref().filter(|_| recording.is_some()) {
-            mirror.record = Some(record);
+        let mirrored = if record.is_some() {
+            mirror.record = record.as_ref();
             mirror.run().or_else(|error| {
                 let text = format!("Copying the application anew: {}", baler_lifecycle::error_text::chain(&error));
                 context.output.line(Level::Debug, &text);

@@ -101,8 +101,32 @@ fn buildpacks_do_not_see_the_credentials_of_the_creator() {
     }
 }
 
-/// `restorer -daemon` after an extension has switched: the new run image is the daemon's own, with the id that it has
-/// there, and one that the daemon lacks is said to be absent, with its place.
+/// Exports one layer and one process into a daemon.
+fn export_into(place: &Place, daemon: &[(&str, String)]) {
+    let module = "id = \"test/cat\"\nversion = \"1\"\napi = \"0.12\"\n";
+    let layers = place.path().join("out-layers");
+    std::fs::create_dir(&layers).unwrap();
+    std::fs::copy(place.path().join("layers/analyzed.toml"), layers.join("analyzed.toml")).unwrap();
+    let switch = "id = \"test/switch\"\nversion = \"1\"\napi = \"0.12\"\n";
+    write(&layers.join("group.toml"), &format!("[[group]]\n{module}[[group-extensions]]\n{switch}"));
+    let process =
+        "[[processes]]\ntype = \"web\"\ncommand = [\"cat\"]\nargs = []\ndirect = true\nbuildpack-id = \"test/cat\"\n";
+    let metadata = format!("[[buildpacks]]\n{module}[[extensions]]\n{switch}{process}");
+    write(&layers.join("config/metadata.toml"), &metadata);
+    write(&place.path().join("run.toml"), "[[images]]\nimage = \"registry.invalid/other\"\n");
+    write(&layers.join("test_cat/data/file"), "x\n");
+    write(&layers.join("test_cat/data.toml"), "[types]\nlaunch = true\n");
+    write(&place.path().join("app/file"), "text\n");
+    write(&place.path().join("launcher"), "a launcher\n");
+    // The exporter gives nothing to its user: the phases before it have.
+    std::fs::set_permissions(&layers, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let arguments =
+        ["-daemon", "-layers", "out-layers", "-app", "app", "-launcher", "launcher", "-run", "run.toml", "app"];
+    phase(place, "exporter", &arguments, daemon).success();
+}
+
+/// `restorer -daemon` and `exporter -daemon` after an extension has switched: the new run image is the daemon's own, with the
+/// id that it has there, the application stands on it, and one that the daemon lacks is said to be absent, with its place.
 #[test]
 fn a_switched_run_image_is_the_daemons() {
     let engines = [Running::classic_docker(), Running::containerd_docker(), Running::podman()];
@@ -136,12 +160,34 @@ fn a_switched_run_image_is_the_daemons() {
             place.command(&["inspect", "--local", &format!("docker-daemon:{name}"), "-o", "json"]).envs(daemon.clone()),
         );
         let inspected = inspected.success().stdout;
-        let reference = analyzed.lines().find_map(|line| line.strip_prefix("reference = ")).unwrap().trim_matches('"');
-        assert!(
-            inspected.contains(reference.rsplit_once('@').map_or(reference, |(_, digest)| digest)),
-            "{analyzed} {inspected}"
-        );
+        // The first reference is that of the previous image, which is none.
+        let (_, run_image) = analyzed.split_once("[run-image]").unwrap();
+        let reference = run_image.lines().find_map(|line| line.strip_prefix("reference = ")).unwrap().trim_matches('"');
+        let id = reference.rsplit_once('@').map_or(reference, |(_, digest)| digest);
+        assert!(id.len() >= 64 && inspected.contains(id), "{analyzed} {inspected}");
         assert!(analyzed.contains(&format!("image = \"{name}\"")), "{analyzed}");
         assert!(analyzed.contains("[run-image.target]") && analyzed.contains("arch = \"amd64\""), "{analyzed}");
+
+        let reference = reference.to_owned();
+        export_into(&place, &daemon);
+        let inspect = ["inspect", "--local", "docker-daemon:app", "-o", "json"];
+        let inspected = outcome(place.command(&inspect).envs(daemon.clone())).success().stdout;
+        let inspected: serde_json::Value = serde_json::from_str(&inspected).unwrap();
+        let recorded = inspected["local_info"]["labels"]["io.buildpacks.lifecycle.metadata"].clone();
+        let recorded: serde_json::Value =
+            recorded.as_str().map_or(recorded.clone(), |text| serde_json::from_str(text).unwrap());
+        let config: serde_json::Value = serde_json::from_slice(&image.config.1).unwrap();
+        let run_image = &recorded["runImage"];
+        assert_eq!(
+            run_image["topLayer"],
+            *config["rootfs"]["diff_ids"].as_array().unwrap().last().unwrap(),
+            "{run_image}"
+        );
+        assert_eq!(run_image["reference"], reference, "{run_image}");
+        assert_eq!(run_image["image"], name, "{run_image}");
+        // It starts, with the variable that the new run image has and no other.
+        let run = ["run", "docker-daemon:app", "--entrypoint", "sh", "--", "-c", "echo this is $RUN_IMAGE"];
+        let said = outcome(place.command(&run).envs(daemon.clone())).success().stdout;
+        assert_eq!(said.lines().last(), Some("this is new"), "{said}");
     }
 }

@@ -10,8 +10,7 @@ use baler_image::{
     SinkError, Source, Wanted, resolve,
 };
 
-use super::{Cache, CacheError, CacheUpdate, diff_ids};
-use crate::error_text::chain;
+use super::{Cache, CacheError, CacheUpdate, DamagedCache, diff_ids};
 
 /// Where a cache image is: reading and writing happen under one name.
 pub struct ImageCachePlace {
@@ -27,7 +26,7 @@ pub struct ImageCache {
     place: ImageCachePlace,
     image: Option<ResolvedImage>,
     metadata: CacheMetadata,
-    damage: Option<String>,
+    damage: Option<DamagedCache>,
 }
 
 /// What a layer without entries consists of.
@@ -42,13 +41,16 @@ impl ImageCache {
             match resolve(&place.name, &Wanted::Preferably(Platform::host()), place.source.as_ref()) {
                 Ok(image) => (Some(image), None),
                 Err(ResolveError::NotFound { .. }) => (None, None),
-                Err(error) if error.is_of_image() => (None, Some(chain(&error))),
+                Err(source) if source.is_of_image() => {
+                    (None, Some(DamagedCache::Image { name: place.name.clone(), source }))
+                }
                 Err(error) => return Err(error),
             };
         let label = image.as_ref().map(|image| image.config().label(CACHE_METADATA).unwrap_or_default());
         let metadata = label.and_then(|text| {
             let metadata = serde_json::from_str(text);
-            metadata.map_err(|error| damage = Some(format!("the label {CACHE_METADATA} is not valid: {error}"))).ok()
+            let invalid = |source| damage = Some(DamagedCache::Label { name: place.name.clone(), source });
+            metadata.map_err(invalid).ok()
         });
         let image = image.filter(|_| metadata.is_some());
         Ok(Self { place, image, metadata: metadata.unwrap_or_default(), damage })
@@ -60,8 +62,8 @@ impl ImageCache {
     }
 
     /// Why it cannot be used, if there is one.
-    pub fn damage(&self) -> Option<&str> {
-        self.damage.as_deref()
+    pub fn damage(&self) -> Option<&DamagedCache> {
+        self.damage.as_ref()
     }
 
     fn layer(&self, diff_id: &Digest) -> Option<&Layer> {

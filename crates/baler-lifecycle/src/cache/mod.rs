@@ -8,6 +8,7 @@
 //!
 //! [`Cache`] is what restore and export ask of them. A [`LaunchCache`] is none of them: it has copies of what a daemon has.
 
+mod damage;
 mod handover;
 mod image_cache;
 mod launch_cache;
@@ -25,6 +26,7 @@ use baler_image::{Digest, Sink, SinkError, Source, SourceError};
 use baler_layer::move_tree::MoveTreeError;
 use baler_layer::stat_manifest::StatManifestError;
 
+pub use damage::DamagedCache;
 pub use image_cache::{ImageCache, ImageCachePlace};
 pub use launch_cache::LaunchCache;
 pub use record::CachedBlob;

@@ -13,7 +13,7 @@ use baler_image::Digest;
 use super::handover::{CheckedTars, FileIdentity, Handover, identity};
 use super::record::{BlobRecords, CachedBlob};
 use super::tar_directory::{StagedTar, TarDirectory};
-use super::{Cache, CacheError, CacheUpdate, diff_ids};
+use super::{Cache, CacheError, CacheUpdate, DamagedCache, diff_ids};
 use crate::files::{FileError, read_optional};
 use crate::restore::Restoration;
 
@@ -23,7 +23,7 @@ pub struct VolumeCache {
     tars: TarDirectory,
     metadata: Option<CacheMetadata>,
     empty: CacheMetadata,
-    damage: Option<serde_json::Error>,
+    damage: Option<DamagedCache>,
     handover: Handover,
     records: BlobRecords,
     /// Tars that were opened to be restored, which checks them. What failed the check is in no restoration.
@@ -40,7 +40,10 @@ impl VolumeCache {
         let bytes = read_optional(&tars.metadata()).map_err(CacheError::File)?;
         let (metadata, damage) = match bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose() {
             Ok(metadata) => (metadata, None),
-            Err(error) => (Some(CacheMetadata::default()), Some(error)),
+            Err(source) => {
+                let damage = DamagedCache::Metadata { path: directory.to_owned(), source };
+                (Some(CacheMetadata::default()), Some(damage))
+            }
         };
         let handover = Handover::new(directory);
         let records = handover.records();
@@ -49,7 +52,7 @@ impl VolumeCache {
     }
 
     /// Why its metadata cannot be used, if there is some.
-    pub fn damage(&self) -> Option<&serde_json::Error> {
+    pub fn damage(&self) -> Option<&DamagedCache> {
         self.damage.as_ref()
     }
 

@@ -6,7 +6,7 @@ use super::Context;
 use super::failure::{Failure, code};
 use super::interruptible::InterruptibleCache;
 use super::places::Places;
-use crate::cache::{Cache, ImageCache, ImageCachePlace, VolumeCache};
+use crate::cache::{Cache, DamagedCache, ImageCache, ImageCachePlace, VolumeCache};
 use crate::export::DEFAULT_CREATED_TEXT;
 use crate::log::Log as _;
 
@@ -53,9 +53,7 @@ pub(super) fn open(context: &Context<'_>, places: &Places) -> Result<Option<Box<
     } else if let Some(directory) = settings.cache_directory() {
         let failed = |error| Failure::new(code::FAILED, error).to("open the cache");
         let cache = VolumeCache::open(&directory).map_err(failed)?;
-        if let Some(error) = cache.damage() {
-            context.log.warn(&format!("Not using the cache {}: its metadata is damaged: {error}", directory.display()));
-        }
+        warn_of(cache.damage(), context);
         Box::new(cache)
     } else {
         return Ok(None);
@@ -70,8 +68,12 @@ fn open_image(context: &Context<'_>, places: &Places, text: &str) -> Result<Box<
     let place = ImageCachePlace { name, source: Box::new(source), sink: Box::new(sink), created };
     let failed = |error| Failure::new(code::FAILED, error).to("open the cache image");
     let cache = ImageCache::open(place).map_err(failed)?;
-    if let Some(damage) = cache.damage() {
-        context.log.warn(&format!("Not using the cache image {text}: {damage}"));
-    }
+    warn_of(cache.damage(), context);
     Ok(Box::new(cache))
+}
+
+fn warn_of(damage: Option<&DamagedCache>, context: &Context<'_>) {
+    if let Some(damage) = damage {
+        context.log.warn(&damage.to_string());
+    }
 }

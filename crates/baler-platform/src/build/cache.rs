@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use baler_image::{ImageName, ResolveError};
-use baler_lifecycle::cache::{Cache, CacheError, ImageCache, ImageCachePlace, TreeCache, VolumeCache};
+use baler_lifecycle::cache::{Cache, CacheError, DamagedCache, ImageCache, ImageCachePlace, TreeCache, VolumeCache};
 use baler_lifecycle::export::DEFAULT_CREATED_TEXT;
 
 use super::request::{BuildRequest, CacheRequest};
@@ -102,10 +102,7 @@ impl CachePlace {
                 fs_err::create_dir_all(path)
                     .map_err(|source| BuildCacheError::Directory { path: path.clone(), source })?;
                 let cache = VolumeCache::open(path)?;
-                if let Some(damage) = cache.damage() {
-                    let text = format!("Not using the cache {}: its metadata is damaged: {damage}", path.display());
-                    context.output.line(Level::Warning, &text);
-                }
+                warn_of(cache.damage(), context);
                 Ok(Box::new(cache))
             }
             Self::Image(name) => Ok(Box::new(open_image(context, name)?)),
@@ -123,9 +120,7 @@ fn open_image(context: &Context<'_>, name: &ImageName) -> Result<ImageCache, Bui
         created: DEFAULT_CREATED_TEXT.to_owned(),
     };
     let cache = ImageCache::open(place).map_err(|source| BuildCacheError::Image { name: name.clone(), source })?;
-    if let Some(damage) = cache.damage() {
-        context.output.line(Level::Warning, &format!("Not using the cache image '{name}': {damage}"));
-    }
+    warn_of(cache.damage(), context);
     let found = cache.image().map_or_else(|| "there is none".to_owned(), places::describe);
     context.output.line(Level::Debug, &format!("cache image '{name}': {found}"));
     Ok(cache)
@@ -135,6 +130,12 @@ fn open_image(context: &Context<'_>, name: &ImageName) -> Result<ImageCache, Bui
 fn check_directory(path: &Path) -> io::Result<()> {
     fs_err::create_dir_all(path)?;
     tempfile::tempfile_in(path).map(drop)
+}
+
+fn warn_of(damage: Option<&DamagedCache>, context: &Context<'_>) {
+    if let Some(damage) = damage {
+        context.output.line(Level::Warning, &damage.to_string());
+    }
 }
 
 fn remove(path: &Path) -> io::Result<()> {

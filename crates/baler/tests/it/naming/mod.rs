@@ -5,6 +5,8 @@
 //! who names an image and for each form that a registry can answer with: the digest that must be found, or the error.
 
 mod daemons;
+mod in_place;
+mod phases;
 mod policies;
 mod subjects;
 
@@ -58,6 +60,7 @@ const FORMS: &str = "
 :refused        | refused  | refused to be read
 ";
 
+#[derive(Clone)]
 struct Way {
     who: &'static str,
     subject: &'static str,

@@ -104,6 +104,19 @@ impl Subjects {
         self.registry.address()
     }
 
+    /// The repository of a subject.
+    pub(super) fn at(&self, subject: &str) -> String {
+        format!("{}/{subject}", self.registry.address())
+    }
+
+    /// The config of an image.
+    pub(super) fn config(&self, repository: &str, tag: &str) -> String {
+        let manifest = self.registry.manifest(repository, tag).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        let digest = manifest["config"]["digest"].as_str().unwrap().parse().unwrap();
+        String::from_utf8(self.registry.blob(repository, &digest).unwrap()).unwrap()
+    }
+
     /// The name of a subject in a form of the table.
     pub(super) fn name(&self, subject: &str, form: &str) -> String {
         let digests = &self.digests[subject];

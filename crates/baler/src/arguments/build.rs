@@ -19,7 +19,7 @@ use super::images::RegistryArguments;
     baler build my-app --daemon                                     into Docker or Podman\n\n\
     A builder is looked for in the local store, then in its registry. Without --builder it is that of project.toml, or the default of the configuration. What a build does, step by step, is said with -v.")]
 pub(crate) struct BuildArguments {
-    /// The image to build: a name, or oci:PATH[:TAG] for an OCI layout directory
+    /// The image to build: a name, oci:PATH[:TAG] for an OCI layout directory, or docker-archive:FILE or oci-archive:FILE
     #[arg(value_name = "IMAGE")]
     pub(crate) image: String,
     /// Builder: a name, oci:PATH or an archive

@@ -52,7 +52,7 @@ pub(crate) struct BuilderInspectArguments {
     [[run.images]]\n  \
     image = \"registry.example/run:1\"")]
 pub(crate) struct BuilderCreateArguments {
-    /// The builder to make: a name in the store, oci:PATH[:TAG], or with --publish one in a registry
+    /// The builder to make: a name in the store, oci:PATH[:TAG], an archive, or with --publish one in a registry
     #[arg(value_name = "BUILDER")]
     pub(crate) image: String,
     /// The builder.toml
@@ -122,7 +122,7 @@ pub(crate) enum ModuleArguments {
     baler buildpack package my-buildpack --config package.toml\n\n\
     Without --config and --path it is made of the current directory.")]
 pub(crate) struct PackageArguments {
-    /// The package to make: a name in the store, oci:PATH[:TAG], with --publish one in a registry, or with --format file a file
+    /// The package to make: a name in the store, oci:PATH[:TAG], an archive, with --publish one in a registry, or with --format file a file
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     /// The package.toml

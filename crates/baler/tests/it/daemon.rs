@@ -54,6 +54,27 @@ fn an_image_goes_to_docker_and_its_layers_once() {
 }
 
 #[test]
+fn builders_packages_and_rebased_images_go_to_docker() {
+    let Some(docker) = Docker::start() else { return };
+    let Some(place) = place(User::Caller) else { return };
+    let run = |arguments: &[&str]| run(&place, &docker, arguments);
+    let create =
+        ["builder", "create", "docker-daemon:made", "--config", "builder.toml", "--tag", "docker-daemon:made:2"];
+    run(&create).success();
+    run(&["buildpack", "package", "docker-daemon:packaged", "--path", "text"]).success();
+    let build = ["build", "docker-daemon:app", "--path", "app", "--builder", "docker-daemon:made:2"];
+    run(&[&build[..], &["--buildpack", "docker-daemon:packaged"]].concat()).success();
+    run(&["rebase", "docker-daemon:rebased", "--previous-image", "docker-daemon:app", "--run-image", "test-run"])
+        .success();
+    for name in ["app", "rebased"] {
+        let ran = docker.run(&["run", "--rm", "--network", "host", name]).success();
+        assert_eq!(ran.stdout, "from a layer\n", "{name}");
+    }
+    let refused = run(&["build", "docker-daemon:app", "--path", "app", "--builder", "builder", "--tag", "oci:out"]);
+    assert!(refused.failure(1).stderr.contains("'oci:out' is not in the same place as 'docker-daemon:app'"));
+}
+
+#[test]
 fn without_a_daemon_it_is_an_error_and_for_pack_the_local_store() {
     let Some(place) = place(User::Caller) else { return };
     let build = ["build", "app", "--builder", "builder", "--path", "app"];

@@ -57,9 +57,8 @@ fn files_that_are_not_what_they_should_be() {
 
 #[test]
 fn a_cache_directory_that_is_closed() {
-    let users = users();
-    let Some(user) = users.into_iter().find(|user| *user != User::Caller) else { return };
-    let Some(place) = place(user) else { return };
+    // Not root, to whom nothing is closed.
+    let Some(place) = place(*users().last().unwrap()) else { return };
     let directory = place.path().join("cache/build-cache");
     std::fs::create_dir_all(&directory).unwrap();
     std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o555)).unwrap();

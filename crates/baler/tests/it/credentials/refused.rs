@@ -8,7 +8,7 @@ use crate::support::{User, write};
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
 const ROWS: &[Row] = &[
-    ("none", "{}", "access refused with status 401", "hint: `baler login <AT>`"),
+    ("none", "{}", "access refused with status 401", "`baler login <AT>`"),
     (
         "wrong",
         r#"{"auths": {"<AT>": {"auth": "bWU6czNjcmV0LXdyb25n"}}}"#,

@@ -25,7 +25,7 @@ pub struct Settings {
     pub retries: RetryPolicy,
     /// To connect, TLS included.
     pub connect_timeout: Duration,
-    /// Without a byte sent or received. For an answer to begin twice as long is waited: a large upload may be hashed first.
+    /// Without a byte sent or received. A head that trickles in has twice as long.
     pub stall_timeout: Duration,
     /// How many requests one registry gets at the same time.
     pub requests_at_once: usize,

@@ -35,6 +35,8 @@ pub(crate) fn run(arguments: &DevRegistryArguments, console: &Console) -> anyhow
     while let Ok(Some(request)) = requests.recv() {
         console.line(Level::Info, &request);
     }
+    let (count, peak) = (registry.log().len(), registry.peak());
+    console.line(Level::Info, &format!("{count} requests, of which at most {peak} at the same time"));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,7 +6,7 @@
 mod errors;
 mod scene;
 
-use scene::{Scene, digest, nothing_leaked};
+use scene::{Scene, digest, nothing_leaked, nothing_twice};
 
 /// Faults; commands; what `-v` must tell, or `-` where nothing is to be told.
 ///
@@ -95,6 +95,7 @@ fn survives(command: &str) {
         }
         assert!(told != "-" || !outcome.stdout.contains(" failed, the next is in "), "{row}");
         nothing_leaked(&outcome, &log, &row);
+        nothing_twice(&log, &row);
         seen += 1;
     }
     assert!(seen > 10, "{seen}");

@@ -1,5 +1,6 @@
 //! A registry in a directory, a store, and the commands that are run against each fault.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use crate::support::{Base, DevRegistry, Outcome, Place, User, application, buildpack, write};
@@ -129,6 +130,40 @@ pub(super) fn nothing_leaked(outcome: &Outcome, log: &[String], row: &str) {
     let elsewhere: Vec<&String> = log.iter().filter(|line| line.contains(" at the storage host ")).collect();
     assert!(elsewhere.iter().all(|line| line.contains("(nobody, ")), "{row}");
     assert!(!log.iter().any(|line| line.contains("fault redirect")) || !elsewhere.is_empty(), "{row}");
+}
+
+/// What a registry has of an upload is not sent to it again, a blob that came whole is not fetched again, and the requests at
+/// the same time are bounded.
+pub(super) fn nothing_twice(log: &[String], row: &str) {
+    let mut uploads: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut fetched = BTreeSet::new();
+    for line in log {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [status, method, path, ..] = words[..] else { continue };
+        let path = path.split('?').next().unwrap();
+        // What is answered with an error is not kept.
+        let is_kept = status.starts_with('2') || status == "---";
+        if let Some((_, id)) = path.split_once("/blobs/uploads/")
+            && is_kept
+            && matches!(method, "PATCH" | "PUT")
+        {
+            *uploads.entry(id).or_default() += received(line);
+        }
+        let is_whole = status == "200" && method == "GET" && !line.contains(" fault ");
+        if is_whole && path.contains("/blobs/sha256:") {
+            let is_new = fetched.insert(path);
+            assert!(is_new, "{path} is fetched twice: {row}");
+        }
+    }
+    assert!(uploads.values().all(|bytes| *bytes < NOISE + NOISE / 10), "{uploads:?}: {row}");
+    let peak = log.last().and_then(|line| line.split("at most ").nth(1)?.split(' ').next()?.parse::<usize>().ok());
+    assert!(peak.is_some_and(|peak| (1..=8).contains(&peak)), "{row}");
+}
+
+/// The bytes that came with a request.
+fn received(line: &str) -> usize {
+    let before = line.split(" in, ").next().unwrap();
+    before.rsplit(' ').next().unwrap().parse().unwrap_or(0)
 }
 
 fn sent_bytes(line: &str) -> Option<u64> {

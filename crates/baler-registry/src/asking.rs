@@ -147,10 +147,8 @@ impl Asking<'_> {
             At::Path(path) => format!("/v2/{}/{path}", self.repository.path()),
             At::Base => "/v2/".to_owned(),
         };
-        let send = |is_secure: bool| {
-            let location = Location::new(is_secure, self.repository.registry(), path.clone());
-            self.client.transport.send(&location, ask, route)
-        };
+        let location = |is_secure: bool| Location::new(is_secure, self.repository.registry(), path.clone());
+        let send = |is_secure: bool| self.client.transport.send(&location(is_secure), ask, route);
         let known = *lock(&self.registry.is_secure);
         if let Some(is_secure) = known {
             return send(is_secure);
@@ -170,6 +168,9 @@ impl Asking<'_> {
         let mut is_secure = order[0];
         if let Some(other) = order.get(1)
             && speaks_otherwise(&result)
+            // Where nobody takes a connection, nobody takes another one to the same port.
+            && (!matches!(result, Err(RegistryError::Connect { .. }))
+                || location(true).host_and_port() != location(false).host_and_port())
         {
             let second = send(*other);
             if second.is_ok() || matches!(result, Err(RegistryError::Tls { fault: TlsFault::NotTls, .. }) | Ok(_)) {

@@ -21,6 +21,7 @@ mod keychain;
 mod keychain_file;
 mod location;
 mod login;
+mod name_servers;
 mod no_proxy;
 mod plain_http;
 mod range;

@@ -73,12 +73,13 @@ pub enum RegistryError {
 }
 
 /// What is wrong with the other side's TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsFault {
     #[error("its certificate is from an authority that is not trusted")]
     UnknownAuthority,
-    #[error("its certificate is for another host")]
-    WrongHost,
+    /// The certificate has other names, these as far as they can be printed.
+    #[error("its certificate is for another host{}", hosts(has))]
+    WrongHost { has: Vec<String> },
     #[error("its certificate has expired or is not valid yet")]
     OutOfDate,
     #[error("it takes only those who show a certificate, and did not take ours")]
@@ -109,6 +110,10 @@ pub(crate) fn error_codes(body: &[u8]) -> Vec<ErrorCode> {
     let is_code =
         |code: &String| code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     body.errors.into_iter().filter_map(|entry| entry.code).filter(is_code).take(8).map(ErrorCode).collect()
+}
+
+fn hosts(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!(", {}", names.join(" or ")) }
 }
 
 fn listed(codes: &[ErrorCode]) -> String {

@@ -34,10 +34,24 @@ pub(crate) fn config(
         .build()
 }
 
+/// So many names of a certificate are told.
+const MOST_NAMES: usize = 4;
+
+/// A name of a certificate, which comes as `DnsName("NAME")` or `IpAddress(ADDRESS)`. It goes to a terminal: what has other
+/// signs than names and addresses have is left out.
+fn host(presented: &str) -> Option<String> {
+    let name = presented.split(['(', ')']).nth(1)?.trim_matches('"');
+    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b".-*:".contains(&byte);
+    (!name.is_empty() && name.len() <= 253 && name.bytes().all(is_sign)).then(|| name.to_owned())
+}
+
 pub(crate) fn fault(error: &rustls::Error) -> TlsFault {
     match error {
         rustls::Error::InvalidCertificate(problem) => match problem {
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => TlsFault::WrongHost,
+            CertificateError::NotValidForName => TlsFault::WrongHost { has: Vec::new() },
+            CertificateError::NotValidForNameContext { presented, .. } => {
+                TlsFault::WrongHost { has: presented.iter().filter_map(|name| host(name)).take(MOST_NAMES).collect() }
+            }
             CertificateError::Expired
             | CertificateError::ExpiredContext { .. }
             | CertificateError::NotValidYet

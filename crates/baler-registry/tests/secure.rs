@@ -47,7 +47,8 @@ fn what_is_wrong_with_a_certificate() {
     let stranger = Settings { authorities: other.read("ca.pem"), ..settings() };
     assert_eq!(tls_fault(stranger, &good.address()), TlsFault::UnknownAuthority);
     let wrong_host = start(authority.tls("DNS:elsewhere.example"));
-    assert_eq!(tls_fault(trusting(), &wrong_host.address()), TlsFault::WrongHost);
+    let has = vec!["elsewhere.example".to_owned()];
+    assert_eq!(tls_fault(trusting(), &wrong_host.address()), TlsFault::WrongHost { has });
     let old = start(authority.tls_for("IP:127.0.0.1", "-1"));
     assert_eq!(tls_fault(trusting(), &old.address()), TlsFault::OutOfDate);
     // One that is said to be insecure is believed whatever it shows.

@@ -135,7 +135,7 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
         RegistryError::Connect { .. } => {
             format!("is a registry running at {host}? A firewall, or a proxy that must be named with https_proxy?")
         }
-        RegistryError::Tls { fault, .. } => tls(*fault, host),
+        RegistryError::Tls { fault, .. } => tls(fault, host),
         RegistryError::Status { status, .. } => status_hint(*status).to_owned(),
         RegistryError::NotFound { .. } if find::<SinkError>(error).is_some() => FORGOTTEN.to_owned(),
         RegistryError::TimedOut { .. } => {
@@ -179,12 +179,12 @@ fn refused(origin: Option<&Origin>, status: u16, host: &str, is_push: bool) -> S
     }
 }
 
-fn tls(fault: TlsFault, host: &str) -> String {
+fn tls(fault: &TlsFault, host: &str) -> String {
     match fault {
         TlsFault::UnknownAuthority => format!(
             "name its authority's certificate with SSL_CERT_FILE, or put it into /etc/docker/certs.d/{host}/ca.crt"
         ),
-        TlsFault::WrongHost => "use the name that stands in the certificate".to_owned(),
+        TlsFault::WrongHost { .. } => "use a name that stands in the certificate".to_owned(),
         TlsFault::OutOfDate => "is the clock right here? Else the certificate must be renewed".to_owned(),
         TlsFault::OwnCertificate => format!(
             "put a certificate for you and its key as NAME.cert and NAME.key into ~/.docker/certs.d/{host}/, or /etc/docker/certs.d/{host}/"

@@ -197,7 +197,7 @@ impl Places {
             (Self::Daemon { source, work, .. }, Target::Reference(_)) => {
                 Ok(OneSink::Daemon(DaemonSink::new(Arc::clone(source), work)))
             }
-            (_, Target::Layout { path, .. }) => Ok(OneSink::Layout(OnlyImage(Layout::create_or_open(path)?))),
+            (_, Target::Layout { path, .. }) => Ok(OneSink::Layout(OnlyImage(Layout::begin(path)?))),
             (Self::Layouts { .. }, Target::Reference(_)) => Err(PlaceError::NotALayout { name: name.clone() }),
             (_, Target::Archive { .. } | Target::Daemon { .. }) => Err(PlaceError::Elsewhere { name: name.clone() }),
         }
@@ -233,9 +233,13 @@ impl Places {
         let mut sinks = Sinks::default();
         for name in names {
             if !sinks.has(name) {
-                // Made first: a layout cannot be read before it is there.
                 let sink = self.sink(name)?;
-                sinks.add(name, sink, self.source(name)?);
+                let source = match &sink {
+                    // There may be none before the image is in it.
+                    OneSink::Layout(OnlyImage(draft)) => Arc::new(draft.layout().clone()),
+                    OneSink::Registry(_) | OneSink::Daemon(_) => self.source(name)?,
+                };
+                sinks.add(name, sink, source);
             }
         }
         for image in images {

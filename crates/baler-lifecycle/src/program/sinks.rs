@@ -9,12 +9,12 @@ use baler_image::{
     BlobWriter, Descriptor, Digest, ImageName, Manifest, Place, ResolvedImage, Sink, SinkError, Source, Target,
 };
 use baler_registry::{Mounted, RegistrySink, Repository};
-use baler_store::Layout;
+use baler_store::LayoutDraft;
 
 use crate::export::is_foreign;
 
 /// A layout that holds one image: what was there before is no longer listed.
-pub(super) struct OnlyImage(pub(super) Layout);
+pub(super) struct OnlyImage(pub(super) LayoutDraft);
 
 impl Sink for OnlyImage {
     fn place(&self) -> Place {
@@ -36,7 +36,7 @@ impl Sink for OnlyImage {
             name: name.clone(),
             source: io::Error::other(error),
         };
-        self.0.keep_only(&descriptor.digest).map_err(failed)
+        self.0.layout().keep_only(&descriptor.digest).map_err(failed)
     }
 }
 

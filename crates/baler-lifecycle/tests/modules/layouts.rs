@@ -125,6 +125,28 @@ fn refusals_come_before_the_build() {
 }
 
 #[test]
+fn an_export_that_fails_leaves_layouts_as_they_were() {
+    let place = prepare();
+    let layouts = place.path("layouts/registry.example");
+    let tag = ["-tag", "registry.example/other:2"];
+    let wrong = [&tag[..], &["-launcher", "/nowhere"]].concat();
+    let Some((code, output)) = create(&place, &wrong) else { return };
+    assert_eq!(code, Some(62), "{output}");
+    assert!(!layouts.join("app").exists() && !layouts.join("other").exists(), "no layout without an image");
+    let (code, output) = create(&place, &tag).unwrap();
+    assert_eq!(code, Some(0), "{output}");
+    let state = || {
+        let blobs = |name: &str| fs::read_dir(layouts.join(name).join("blobs/sha256")).unwrap().count();
+        (blobs("app/1"), blobs("other/2"), find(&layouts.join("app/1")).0.digest().clone())
+    };
+    let before = state();
+    assert_eq!(find(&layouts.join("other/2")).0.digest(), &before.2);
+    place.write("app/file", "changed");
+    let (code, output) = create(&place, &wrong).unwrap();
+    assert_eq!((code, state()), (Some(62), before), "{output}");
+}
+
+#[test]
 fn a_rebase_replaces_the_run_image_and_nothing_else() {
     let place = prepare();
     let Some((code, output)) = create(&place, &[]) else { return };

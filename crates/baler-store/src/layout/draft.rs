@@ -68,6 +68,11 @@ fn remove_drafts(root: &Path) -> io::Result<()> {
 }
 
 impl LayoutDraft {
+    /// The layout that it becomes: before the first image there is nothing to read.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
     fn begin(root: &Path) -> io::Result<Self> {
         let mut tries = 0;
         loop {

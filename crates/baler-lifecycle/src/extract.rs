@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
-use baler_image::Digest;
+use baler_image::{Digest, SourceError};
 use baler_layer::apply::{ApplyError, ApplyOptions, Owners, apply};
 use baler_layer::move_tree::{MoveTreeError, move_tree};
 
@@ -41,6 +41,36 @@ pub enum ExtractError {
     Move { source: MoveTreeError },
     #[error("could not remove what is left of unpacking")]
     Remove { source: FileError },
+}
+
+impl ExtractError {
+    /// Whether the layer that was read is at fault: neither this machine, nor the way on which it came.
+    pub fn is_of_layer(&self) -> bool {
+        match self {
+            Self::Absent { .. } => true,
+            Self::Apply { source, .. } => is_of_layer(source),
+            Self::Scratch { .. } | Self::Move { .. } | Self::Remove { .. } => false,
+        }
+    }
+}
+
+fn is_of_layer(error: &ApplyError) -> bool {
+    match error {
+        ApplyError::Read { source } => {
+            match source.get_ref().and_then(|inner| inner.downcast_ref::<SourceError>()) {
+                // What the way damages is asked for again, and comes right in the end.
+                Some(error) => error.is_damage_on_the_way(),
+                None => matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput),
+            }
+        }
+        ApplyError::Malformed { .. }
+        | ApplyError::BadName { .. }
+        | ApplyError::BadHardLink { .. }
+        | ApplyError::TooManyEntries { .. }
+        | ApplyError::TooManyBytes { .. }
+        | ApplyError::OtherDiffId { .. } => true,
+        _ => false,
+    }
 }
 
 /// Takes the directory out of the layer that `reader` gives.

@@ -133,7 +133,8 @@ fn find_run_image(context: &Context<'_>, request: &RebaseRequest, app: &Resolved
             name.parse().map_err(|source| RebaseError::RunImageName { text: name.clone(), source })?;
         match read(&parsed) {
             Ok(located) => {
-                context.output.line(Level::Debug, &format!("Selected run image '{parsed}'"));
+                let why = run_image::why_selected(&parsed, preferred, "the registry of the image");
+                context.output.line(Level::Debug, &format!("Selected run image '{parsed}': {why}"));
                 return Ok(located);
             }
             Err(error) => {

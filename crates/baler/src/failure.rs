@@ -59,7 +59,7 @@ pub(crate) fn details(error: &anyhow::Error) -> Vec<String> {
     let mut details = Vec::new();
     if let Some(ResolveError::NoPlatform { has, index_digest, .. }) = find(error) {
         let list = has.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        details.push(format!("it is for: {list}"));
+        details.push(if has.is_empty() { "it has no image at all".to_owned() } else { format!("it is for: {list}") });
         details.extend(index_digest.iter().map(|digest| format!("index digest {digest}")));
     }
     if let Some(BuildOrderError::NotFound { source, has }) = find(error)
@@ -89,7 +89,9 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     {
         hints.push("`baler images` lists what is there; `baler load DIR` loads an OCI layout".to_owned());
     }
-    if let Some(ResolveError::NoPlatform { .. }) = find(error) {
+    if let Some(ResolveError::NoPlatform { has, .. }) = find(error)
+        && !has.is_empty()
+    {
         hints.push("choose another image, or build for a platform it has with --platform".to_owned());
     }
     if let Some(NoBuilder { has }) = find(error) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use baler_cnb::labels::{CACHE_METADATA, CacheMetadata, Sha, encode};
 use baler_image::media_type::Family;
@@ -10,6 +11,7 @@ use baler_image::{
     SinkError, Source, Wanted, resolve,
 };
 
+use super::renewing_sink::RenewingSink;
 use super::{Cache, CacheError, CacheUpdate, DamagedCache, diff_ids};
 
 /// Where a cache image is: reading and writing happen under one name.
@@ -23,10 +25,15 @@ pub struct ImageCachePlace {
 
 /// A cache that is an image.
 pub struct ImageCache {
-    place: ImageCachePlace,
+    name: ImageName,
+    source: Box<dyn Source>,
+    sink: RenewingSink,
+    created: String,
     image: Option<ResolvedImage>,
     metadata: CacheMetadata,
     damage: Option<DamagedCache>,
+    /// Layers that turned out to be others.
+    distrusted: Mutex<BTreeSet<Digest>>,
 }
 
 /// What a layer without entries consists of.
@@ -53,7 +60,9 @@ impl ImageCache {
             metadata.map_err(invalid).ok()
         });
         let image = image.filter(|_| metadata.is_some());
-        Ok(Self { place, image, metadata: metadata.unwrap_or_default(), damage })
+        let ImageCachePlace { name, source, sink, created } = place;
+        let (metadata, sink) = (metadata.unwrap_or_default(), RenewingSink::new(sink));
+        Ok(Self { name, source, sink, created, image, metadata, damage, distrusted: Mutex::default() })
     }
 
     /// The image, if there is one that is a cache.
@@ -66,17 +75,23 @@ impl ImageCache {
         self.damage.as_ref()
     }
 
+    fn distrusted(&self) -> MutexGuard<'_, BTreeSet<Digest>> {
+        self.distrusted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The layer, unless it is known to be another one.
     fn layer(&self, diff_id: &Digest) -> Option<&Layer> {
-        self.image.as_ref()?.layers().iter().find(|layer| layer.diff_id == *diff_id)
+        let layer = self.image.as_ref()?.layers().iter().find(|layer| layer.diff_id == *diff_id)?;
+        (!self.distrusted().contains(diff_id)).then_some(layer)
     }
 
     fn put(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, SinkError> {
         let descriptor = Descriptor::of(media_type, bytes);
-        if self.place.sink.has_blob(&descriptor.digest)? {
+        if self.sink.has_blob(&descriptor.digest)? {
             return Ok(descriptor);
         }
-        let mut writer = self.place.sink.begin_blob()?;
-        let (place, digest) = (self.place.sink.place(), descriptor.digest.clone());
+        let mut writer = self.sink.begin_blob()?;
+        let (place, digest) = (self.sink.place(), descriptor.digest.clone());
         writer.write_all(bytes).map_err(|source| SinkError::WriteBlob { place, digest, source })?;
         writer.commit(&descriptor.digest, descriptor.size)?;
         Ok(descriptor)
@@ -97,7 +112,8 @@ impl ImageCache {
         for diff_id in diff_ids(&update.metadata) {
             let written = || {
                 let blob = update.blobs.get(&diff_id)?;
-                let descriptor = Descriptor::new(FAMILY.layer_gzip(), blob.size, blob.digest.clone());
+                let (digest, size) = self.sink.written(&blob.digest, blob.size);
+                let descriptor = Descriptor::new(FAMILY.layer_gzip(), size, digest);
                 Some(Layer { descriptor, diff_id: diff_id.clone() })
             };
             let layer = self.layer(&diff_id).cloned().or_else(written);
@@ -122,7 +138,7 @@ impl Cache for ImageCache {
     fn read(&self, diff_id: &Digest) -> Result<Box<dyn Read + Send>, CacheError> {
         let layer = self.layer(diff_id).ok_or_else(|| CacheError::NoBlob { diff_id: diff_id.clone() })?;
         let failed = |source| CacheError::Blob { diff_id: diff_id.clone(), source };
-        self.place.source.blob(&layer.descriptor).map_err(failed)
+        self.source.blob(&layer.descriptor).map_err(failed)
     }
 
     fn holds(&self, diff_id: &str) -> bool {
@@ -130,11 +146,22 @@ impl Cache for ImageCache {
     }
 
     fn source(&self) -> Option<&dyn Source> {
-        Some(self.place.source.as_ref())
+        Some(self.source.as_ref())
     }
 
     fn sink(&self) -> Option<&dyn Sink> {
-        Some(self.place.sink.as_ref())
+        Some(&self.sink)
+    }
+
+    fn distrust(&self, diff_id: &Digest) {
+        if let Some(layer) = self.layer(diff_id) {
+            self.sink.distrust(&layer.descriptor.digest);
+            self.distrusted().insert(diff_id.clone());
+        }
+    }
+
+    fn distrusted(&self) -> Vec<Digest> {
+        self.distrusted().iter().cloned().collect()
     }
 
     fn commit(&self, mut update: CacheUpdate) -> Result<(), CacheError> {
@@ -157,7 +184,7 @@ impl ImageCache {
         let mut lost = BTreeSet::new();
         for diff_id in diff_ids(&update.metadata) {
             let Some(layer) = self.layer(&diff_id) else { continue };
-            if !self.place.sink.has_blob(&layer.descriptor.digest).map_err(CacheError::Store)? {
+            if !self.sink.has_blob(&layer.descriptor.digest).map_err(CacheError::Store)? {
                 lost.insert(diff_id.to_string());
             }
         }
@@ -174,7 +201,7 @@ impl ImageCache {
         let layers = self.layers(update)?;
         let mut config = ImageConfig {
             os: "linux".to_owned(),
-            created: Some(self.place.created.clone()),
+            created: Some(self.created.clone()),
             rootfs: RootFs {
                 kind: "layers".to_owned(),
                 diff_ids: layers.iter().map(|layer| layer.diff_id.clone()).collect(),
@@ -194,6 +221,6 @@ impl ImageCache {
         };
         let manifest = serde_json::to_vec(&manifest).map_err(CacheError::Encode)?;
         let descriptor = Descriptor::of(FAMILY.manifest(), &manifest);
-        self.place.sink.put_document(&self.place.name, &descriptor, &manifest).map_err(CacheError::Store)
+        self.sink.put_document(&self.name, &descriptor, &manifest).map_err(CacheError::Store)
     }
 }

@@ -13,6 +13,7 @@ mod handover;
 mod image_cache;
 mod launch_cache;
 mod record;
+mod renewing_sink;
 mod tar_directory;
 mod tree_cache;
 mod volume_cache;
@@ -91,6 +92,17 @@ pub trait Cache: Sync {
     /// What a restore of its own handed over; nothing where there was none, or where it cannot be relied on.
     fn handed_over(&self) -> Restoration {
         Restoration::default()
+    }
+
+    /// Is told that the bytes of layer `diff_id` are not those that it should have. They are not used again: what comes in
+    /// their place is kept even where they seem to be there.
+    fn distrust(&self, diff_id: &Digest) {
+        let _ = diff_id;
+    }
+
+    /// Layers whose bytes are not used again, for one that opens the same cache later.
+    fn distrusted(&self) -> Vec<Digest> {
+        Vec::new()
     }
 
     /// Makes `update` what the cache holds.

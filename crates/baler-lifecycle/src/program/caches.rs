@@ -2,13 +2,19 @@
 
 use std::path::PathBuf;
 
+use baler_image::Digest;
+use serde::{Deserialize, Serialize};
+
 use super::Context;
 use super::failure::{Failure, code};
 use super::interruptible::InterruptibleCache;
 use super::places::Places;
 use crate::cache::{Cache, DamagedCache, ImageCache, ImageCachePlace, VolumeCache};
+use crate::error_text::chain;
 use crate::export::DEFAULT_CREATED_TEXT;
+use crate::files::remove_tree;
 use crate::log::Log as _;
+use crate::toml_file::{read_optional_toml, write_toml};
 
 /// Says what the user may have forgotten.
 pub(super) fn warn(context: &Context<'_>) {
@@ -43,6 +49,39 @@ pub(super) fn warn_launch_cache(context: &Context<'_>) {
 /// The directories of caches, which belong to the build user.
 pub(super) fn directories(context: &Context<'_>) -> impl Iterator<Item = PathBuf> {
     [context.settings.cache_directory(), context.settings.launch_cache_directory()].into_iter().flatten()
+}
+
+/// What restorer leaves for exporter beside the files of the specification.
+#[derive(Default, Serialize, Deserialize)]
+struct Damage {
+    /// The diffIDs of layers whose bytes in the cache are others.
+    layers: Vec<Digest>,
+}
+
+fn damage_path(context: &Context<'_>) -> PathBuf {
+    context.settings.layers_directory().join("damaged-cache.toml")
+}
+
+/// Leaves word of layers that are not what the cache says. They are told already; what is lost without it is time.
+pub(super) fn leave_damage(context: &Context<'_>, cache: &dyn Cache) {
+    let (path, damage) = (damage_path(context), Damage { layers: cache.distrusted() });
+    let result = if damage.layers.is_empty() {
+        remove_tree(&path).map_err(|error| chain(&error))
+    } else {
+        write_toml(&path, &damage).map_err(|error| chain(&error))
+    };
+    if let Err(error) = result {
+        context.log.debug(&format!("Not telling the exporter of damaged layers: {error}"));
+    }
+}
+
+/// Has the cache know what restorer has left.
+pub(super) fn take_damage(context: &Context<'_>, cache: &dyn Cache) {
+    // Anything may have happened to the file since.
+    let damage: Damage = read_optional_toml(&damage_path(context)).ok().flatten().unwrap_or_default();
+    for layer in &damage.layers {
+        cache.distrust(layer);
+    }
 }
 
 /// Opens the cache.

@@ -81,6 +81,9 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
     check_apis(&group)?;
     let images = find_images(context, &places)?;
     let cache = caches::open(context, &places)?;
+    if let Some(cache) = cache.as_deref() {
+        caches::take_damage(context, cache);
+    }
     let request = Request {
         names: &names,
         group: &group,

@@ -61,6 +61,14 @@ impl Cache for InterruptibleCache {
         self.cache.handed_over()
     }
 
+    fn distrust(&self, diff_id: &Digest) {
+        self.cache.distrust(diff_id);
+    }
+
+    fn distrusted(&self) -> Vec<Digest> {
+        self.cache.distrusted()
+    }
+
     fn commit(&self, update: CacheUpdate) -> Result<(), CacheError> {
         self.interrupt.check_stop().map_err(|source| CacheError::Tar { source })?;
         self.cache.commit(update)

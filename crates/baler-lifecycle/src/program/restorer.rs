@@ -67,6 +67,9 @@ pub(super) fn run(context: &Context<'_>) -> Result<(), Failure> {
         settings.boolean("skip-layers", "CNB_SKIP_LAYERS") || settings.boolean("skip-layers", "CNB_SKIP_RESTORE");
     let request = Request { group: &group, analyzed: &analyzed, cache: cache.as_deref(), user, skip_layers };
     let restoration = restore_layers(context, &request)?;
+    if let Some(cache) = cache.as_deref() {
+        caches::leave_damage(context, cache);
+    }
     if let Some(Err(error)) = cache.as_deref().map(|cache| cache.hand_over(&restoration)) {
         // Export reads the layers then.
         context.log.debug(&format!("Not handing over what was restored: {}", chain(&error)));

@@ -108,9 +108,16 @@ fn restore_layer(
         scratch: &inputs.layers.host,
         owner: inputs.user.host,
     };
-    extract(cache.read(&diff_id)?, &extraction)?;
+    extract(cache.read(&diff_id)?, &extraction).inspect_err(|error| tell(cache, &diff_id, error))?;
     let manifest = StatManifest::take(&place.host)?;
     Ok(RestoredLayer { diff_id, manifest, device: device(&place.host)?, is_kept_tree: false })
+}
+
+/// Has the cache know of a layer that is another one than it should be.
+pub(super) fn tell(cache: &dyn Cache, diff_id: &Digest, error: &ExtractError) {
+    if error.is_of_layer() {
+        cache.distrust(diff_id);
+    }
 }
 
 fn device(tree: &Path) -> Result<u64, FileError> {

@@ -8,7 +8,7 @@ use std::path::Path;
 use baler_cnb::labels::CacheMetadata;
 use baler_cnb::metadata::escape_id;
 
-use super::data::RestoredData;
+use super::data::{RestoredData, tell};
 use super::{RestoreError, RestoreInputs};
 use crate::cache::Cache;
 use crate::error_text::chain;
@@ -48,7 +48,7 @@ fn unpack(inputs: &RestoreInputs<'_>, cache: &dyn Cache, sha: &str) -> Result<()
         scratch: &inputs.layers.host,
         owner: inputs.user.host,
     };
-    Ok(extract(cache.read(&diff_id)?, &extraction)?)
+    Ok(extract(cache.read(&diff_id)?, &extraction).inspect_err(|error| tell(cache, &diff_id, error))?)
 }
 
 /// Copies `sbom/<origin>/<bp>/<layer>/sbom.*json` to `<bp>/<layer>.sbom.*json`, for buildpacks that are here.

@@ -231,19 +231,26 @@ fn a_damaged_cache_image_is_dropped_and_made_again() {
     assert!(build().contains("Adding cache layer 'a:kept'"));
     assert!(build().contains(restored));
 
-    let manifest: serde_json::Value = serde_json::from_slice(&registry.manifest("cache", "latest").unwrap()).unwrap();
-    let layer = format!("/v2/cache/blobs/{}", manifest["layers"][0]["digest"].as_str().unwrap());
-    let config = format!("/v2/cache/blobs/{}", manifest["config"]["digest"].as_str().unwrap());
+    let blob_now = |pointer: &str| {
+        let manifest = registry.manifest("cache", "latest").unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        format!("/v2/cache/blobs/{}", manifest.pointer(pointer).unwrap().as_str().unwrap())
+    };
+    let layer_now = || blob_now("/layers/0/digest");
+    let config = blob_now("/config/digest");
     let dropped = "Warning: Skipping restore for layer a:kept: ";
     let unused = "Warning: Not using the cache image ";
     for (path, fault, warning) in [
-        (&*layer, Fault::Damage, dropped),
-        (&*layer, Fault::status(404), dropped),
+        // Whichever it is then: a damaged one gets another digest.
+        ("layer", Fault::Damage, dropped),
+        ("layer", Fault::status(404), dropped),
         (&*config, Fault::Damage, unused),
         (&*config, Fault::status(404), unused),
         ("/v2/cache/manifests/latest", Fault::Body(b"{\"schemaVersion\":2,\"layers\":7}".to_vec()), unused),
     ] {
         let about = format!("{path} {fault:?}");
+        let layer = layer_now();
+        let path = if path == "layer" { &*layer } else { path };
         registry.rule(Rule::new("GET", path, fault).always());
         let output = build();
         registry.clear_rules();
@@ -252,7 +259,43 @@ fn a_damaged_cache_image_is_dropped_and_made_again() {
         assert!(output.contains(restored) && !output.contains("Warning: Skipping"), "after {about}: {output}");
     }
 
+    // The registry goes on giving out other bytes, whatever it is sent under that digest: the layer gets another one.
+    // The creator last: its layers belong to another user, and are those of what follows.
+    for is_in_one in [false, true] {
+        let build = || {
+            if is_in_one {
+                return build();
+            }
+            for name in ["a", "config", "sbom", "group.toml", "plan.toml"] {
+                let path = place.path("layers").join(name);
+                fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path)).unwrap_or_default();
+            }
+            let phase = |name: &str| {
+                let mut command = prepared(&place, name, &[]).unwrap();
+                if matches!(name, "restore" | "export") {
+                    // Flags would have to go before the image.
+                    command.env("CNB_CACHE_IMAGE", &image);
+                }
+                let (code, output) = outcome(command.env("no_proxy", "127.0.0.1"));
+                assert_eq!(code, Some(0), "{name}: {output}");
+                output
+            };
+            ["analyze", "detect", "restore", "build", "export"].map(phase).concat()
+        };
+        for _ in 0..2 {
+            let wrong = layer_now();
+            registry.rule(Rule::new("GET", &wrong, Fault::Damage).always());
+            let output = build();
+            assert!(output.contains(dropped) && output.contains("\nnew\n"), "{output}");
+            assert_ne!(layer_now(), wrong, "{output}");
+            let output = build();
+            assert!(output.contains(restored) && !output.contains("Warning: Skipping"), "{output}");
+        }
+        registry.clear_rules();
+    }
+
     // The registry has lost the layer, and refuses an image that has it.
+    let layer = layer_now();
     for method in ["GET", "HEAD"] {
         registry.rule(Rule::new(method, &layer, Fault::status(404)).always());
     }

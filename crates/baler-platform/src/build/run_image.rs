@@ -64,16 +64,21 @@ pub(super) fn find_offered(
 
 /// Who reads along is told why.
 fn selected(name: &ImageName, kind: Kind, preferred: Option<&str>, whose: &str) -> String {
-    let registry = name.reference().map(Reference::registry);
-    let why = if preferred.is_some() && registry == preferred {
-        format!("it is in {whose}, {}", preferred.unwrap_or_default())
-    } else {
-        "it is the first that can be read".to_owned()
-    };
+    let why = why_selected(name, preferred, whose);
     match kind {
         Kind::Image => format!("Selected run image '{name}': {why}"),
         Kind::Mirror => format!("Selected run image mirror '{name}': {why}"),
         Kind::OwnMirror => format!("Selected run image mirror '{name}' from local config: {why}"),
+    }
+}
+
+/// Why it is this one of several: `preferred` is the registry that goes before others, and `whose` says what it is.
+pub(crate) fn why_selected(name: &ImageName, preferred: Option<&str>, whose: &str) -> String {
+    match preferred {
+        Some(registry) if name.reference().map(Reference::registry) == preferred => {
+            format!("it is in {whose}, {registry}")
+        }
+        Some(_) | None => "it is the first that can be read".to_owned(),
     }
 }
 
@@ -127,12 +132,15 @@ impl Choosing<'_> {
         // In place, the builder comes from nowhere.
         let has_registry = self.request.publishes() || self.request.executor == Executor::Sandbox;
         let preferred = preferred.filter(|_| has_registry).map(Reference::registry);
-        let mut failures = Vec::new();
+        let mut failures: Vec<(Kind, ImageName, BuildError)> = Vec::new();
         for Candidate { name, kind } in in_order(offered, &self.request.run_image_mirrors, preferred) {
             let parsed = name.parse::<ImageName>();
             let parsed = parsed.map_err(|source| BuildError::RunImageName { text: name.clone(), source })?;
             match self.read(&parsed) {
                 Ok(located) => {
+                    for (_, name, error) in &failures {
+                        tell(self.context, &format!("run image '{name}' cannot be used: {}", chain(error)));
+                    }
                     tell(self.context, &selected(&parsed, kind, preferred, whose));
                     return Ok(located);
                 }

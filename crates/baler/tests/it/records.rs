@@ -171,7 +171,8 @@ fn in_a_registry_that_was_copied() {
 
     let app = format!("{}/copies/app", copy.address());
     let said = place.run(&["-v", "rebase", &app, "--publish"]).success().stdout;
-    assert!(said.contains(&format!("Selected run image '{run}:1'")), "{said}");
+    let selected = format!("Selected run image '{run}:1': it is in the registry of the image, {}", copy.address());
+    assert!(said.contains(&selected), "{said}");
     stands_on(&copy, "copies/app", &run, &newer);
     // What may be taken in its place is known as before.
     let recorded = label(&copy, "copies/app");

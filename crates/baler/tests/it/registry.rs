@@ -232,6 +232,8 @@ fn configuration_files_and_mirrors() {
     let outcome = build(&[]).success().stdout;
     let selected = format!("Selected run image mirror '{}' from local config", registry.name("mine/run"));
     assert!(outcome.contains(&selected), "{outcome}");
+    let passed_over = format!("run image '{}' cannot be used: ", registry.name("absent/run"));
+    assert!(outcome.contains(&passed_over), "{outcome}");
     // Everything that is fetched from this host comes from the mirror.
     configure(&format!("[registry-mirrors]\n\"registry.invalid\" = \"{}\"\n", registry.address));
     let outcome =

@@ -51,12 +51,14 @@ hyperfine --warmup 3 --runs "${RUNS:-30}" \
 echo "== ${MEGABYTES:-1000} MB of new files; seconds of export, peak memory of the program"
 for round in $(seq "${ROUNDS:-3}"); do
     for place in store registry; do
-        flags=(); name=large
-        [[ $place == store ]] || { flags=(--publish); name=$registry/large; }
+        # Each under its own name: layers are new where no earlier image has them.
+        flags=(); name=large-$round
+        [[ $place == store ]] || { flags=(--publish); name=$registry/large-$round; }
+        sync
         /usr/bin/time -f "%M" -o memory "$baler" build "$name" "${run[@]}" --buildpack bench/large --volume "$work/files:/files" \
             --env "SEED=$round-$place" --timings "${flags[@]}" > output
         echo "$place: $(awk '/^  export/ { print $2, $3 }' output), $(($(cat memory) / 1024)) MiB"
-        "$baler" rm large --quiet 2> /dev/null || true
+        "$baler" rm "large-$round" --quiet 2> /dev/null || true
         "$baler" prune --caches --quiet > /dev/null
     done
 done

@@ -46,6 +46,11 @@ pub trait Sink: Sync {
     /// Begins a blob of yet unknown digest.
     fn begin_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError>;
 
+    /// The same for a blob that is nowhere yet, as far as is known: it may be on its way before it is complete.
+    fn begin_new_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError> {
+        self.begin_blob()
+    }
+
     /// Names a manifest or index whose blobs are all there.
     fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError>;
 

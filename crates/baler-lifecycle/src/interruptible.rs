@@ -61,6 +61,10 @@ impl<S: Stop> Sink for InterruptibleSink<'_, S> {
         Ok(self.watched(self.sink.begin_blob()?))
     }
 
+    fn begin_new_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError> {
+        Ok(self.watched(self.sink.begin_new_blob()?))
+    }
+
     fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
         self.check(name)?;
         self.sink.put_document(name, descriptor, bytes)

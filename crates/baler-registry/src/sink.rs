@@ -47,6 +47,11 @@ impl RegistrySink {
         Ok(PushCheck { client: Arc::clone(&self.client), repository: self.repository.clone(), begun })
     }
 
+    /// Begins a blob that is sent while it is made, beside other work: in shorter chunks.
+    pub fn begin_growing_blob(&self) -> Box<dyn BlobWriter> {
+        Box::new(Upload::slow(Arc::clone(&self.client), self.repository.clone()))
+    }
+
     fn upload(&self, begun: Option<upload::Begun>) -> Upload {
         Upload::new(Arc::clone(&self.client), self.repository.clone(), begun)
     }

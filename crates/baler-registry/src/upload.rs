@@ -18,6 +18,10 @@ use crate::transport::{Answer, Ask, Content};
 
 /// Large enough that round trips do not count, small enough for several uploads at once. A registry may ask for more.
 const CHUNK: usize = 5 << 20;
+/// With so much of a chunk the rest is expected to come, too.
+const GROWN: usize = 1 << 20;
+/// For an upload that others do not wait for.
+const SMALL_CHUNK: usize = 3 << 20;
 const LARGEST_CHUNK: usize = 64 << 20;
 
 /// An upload that a registry began.
@@ -74,6 +78,8 @@ pub(crate) struct Upload {
     repository: Repository,
     /// Where the next chunk goes; none before the first is full.
     location: Option<Location>,
+    /// The chunk where the registry asks for none.
+    least: usize,
     chunk: usize,
     /// What the registry has not confirmed.
     waiting: Vec<u8>,
@@ -83,15 +89,23 @@ pub(crate) struct Upload {
 
 impl Upload {
     pub(crate) fn new(client: Arc<Client>, repository: Repository, begun: Option<Begun>) -> Self {
-        let mut upload = Self { client, repository, location: None, chunk: CHUNK, waiting: Vec::new(), sent: 0 };
+        let (least, chunk, waiting) = (CHUNK, CHUNK, Vec::new());
+        let mut upload = Self { client, repository, location: None, least, chunk, waiting, sent: 0 };
         if let Some(begun) = begun {
             upload.take(begun);
         }
         upload
     }
 
+    /// One that goes on beside other work: it takes less memory.
+    pub(crate) fn slow(client: Arc<Client>, repository: Repository) -> Self {
+        let mut upload = Self::new(client, repository, None);
+        (upload.least, upload.chunk) = (SMALL_CHUNK, SMALL_CHUNK);
+        upload
+    }
+
     fn take(&mut self, begun: Begun) {
-        self.chunk = begun.smallest_chunk.clamp(CHUNK, LARGEST_CHUNK);
+        self.chunk = begun.smallest_chunk.clamp(self.least, LARGEST_CHUNK);
         self.location = Some(begun.location);
     }
 
@@ -216,6 +230,10 @@ impl Write for Upload {
             self.send_chunk().map_err(io::Error::other)?;
         }
         let count = bytes.len().min(self.chunk - self.waiting.len());
+        if self.waiting.len() + count > self.waiting.capacity() && self.waiting.len() >= GROWN {
+            // Doubled, it would have room for what never comes.
+            self.waiting.reserve_exact(self.chunk - self.waiting.len());
+        }
         self.waiting.extend_from_slice(&bytes[..count]);
         Ok(count)
     }

@@ -40,6 +40,14 @@ impl Sink for Store {
 }
 
 impl Store {
+    /// Begins a blob, which can be read while it grows.
+    pub fn begin_growing_blob(&self) -> Result<(Box<dyn BlobWriter>, fs_err::File), SinkError> {
+        let failed = |source| SinkError::BeginBlob { place: Place::Store, source };
+        let writer = self.blob_writer().map_err(failed)?;
+        let reader = writer.reader().map_err(failed)?;
+        Ok((Box::new(writer), reader))
+    }
+
     /// Waits until all blobs that this process has written are on the disk. Naming an image does so, and dropping the
     /// store. Who relies on blobs in another way, such as a cache with its list of roots, may call it before.
     pub fn seal_blobs(&self) -> io::Result<()> {

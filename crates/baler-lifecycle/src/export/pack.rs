@@ -239,7 +239,10 @@ impl Packer<'_> {
         let has_trees = self.cache.is_some_and(|cache| cache.trees().is_some());
         // Two repositories of one registry are two places.
         let shared = piece.in_image && has_trees && cache.is_some_and(|cache| cache.place() == self.sink.staging());
-        let image = if piece.in_image { Some(self.sink.begin_blob()?) } else { None };
+        // What an earlier image has by the same name may turn out to be the same, and is not sent then.
+        let is_new = remembered_by(self.analysis, &piece.role).is_empty();
+        let begin = || if is_new { self.sink.begin_new_blob() } else { self.sink.begin_blob() };
+        let image = piece.in_image.then(begin).transpose()?;
         let cache = cache.filter(|_| !shared).map(Sink::begin_blob).transpose()?;
         let launch = self.launch_cache.filter(|_| piece.in_image).map(LaunchCache::begin).transpose()?;
         Ok(Pending { image, cache, tars: PendingTars { cache: tar, launch }, is_shared: shared })

@@ -47,6 +47,11 @@ impl FileBlobWriter {
         file.lock()?;
         Ok(Self { file, temporary, place, written: 0, finish })
     }
+
+    /// Reads what is written, from the beginning, also after the file has got its name.
+    pub(crate) fn reader(&self) -> io::Result<fs_err::File> {
+        fs_err::File::open(&self.temporary.path)
+    }
 }
 
 /// Removes a temporary file, unless a process is writing it.

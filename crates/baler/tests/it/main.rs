@@ -19,6 +19,7 @@ mod ended;
 mod extensions;
 mod faults;
 mod found_first;
+mod growing;
 mod images;
 mod in_place;
 mod isolation;

@@ -58,7 +58,7 @@ impl Publisher<'_> {
     }
 
     /// The repositories of the same registry that may have the blob.
-    fn mountable(&self, job: &Job) -> Vec<Repository> {
+    pub(super) fn mountable(&self, job: &Job) -> Vec<Repository> {
         let target = self.sink(job.to).repository();
         // What the first destination has got is there for the others.
         let first = (job.to > 0).then(|| self.sink(0).repository().clone());
@@ -72,12 +72,25 @@ impl Publisher<'_> {
         all
     }
 
-    fn copy(&self, job: &Job, mut writer: Box<dyn BlobWriter>) -> Result<(), SinkError> {
+    fn copy(&self, job: &Job, writer: Box<dyn BlobWriter>) -> Result<(), SinkError> {
+        let (place, digest) = (self.sink(job.to).place(), job.blob.digest.clone());
+        let failed = |error| SinkError::WriteBlob { place, digest, source: io::Error::other(error) };
+        let mut reader = self.open(&job.blob).map_err(failed)?;
+        self.pass_on(job, (&mut reader, 0), writer)
+    }
+
+    /// Ends a blob of which the writer has the first `sent` bytes, and the reader the others.
+    pub(super) fn pass_on(
+        &self,
+        job: &Job,
+        (reader, sent): (&mut dyn Read, u64),
+        mut writer: Box<dyn BlobWriter>,
+    ) -> Result<(), SinkError> {
         let (sink, blob) = (self.sink(job.to), &job.blob);
         let failed = |source| SinkError::WriteBlob { place: sink.place(), digest: blob.digest.clone(), source };
-        let mut reader = self.open(blob).map_err(|error| failed(io::Error::other(error)))?;
         let mut buffer = vec![0; BUFFER];
         let running = Running::begin(self.context.output, self.task(job), Some(blob.size));
+        running.advance(sent);
         loop {
             self.context.interrupt.check().map_err(|error| failed(io::Error::other(error)))?;
             let count = reader.read(&mut buffer).map_err(failed)?;
@@ -115,7 +128,7 @@ impl Publisher<'_> {
         Task::new(Activity::Push, name)
     }
 
-    fn tell(&self, job: &Job, text: &str) {
+    pub(super) fn tell(&self, job: &Job, text: &str) {
         let (blob, repository) = (&job.blob, self.sink(job.to).repository());
         self.context.output.line(Level::Debug, &format!("Blob {} of {repository}: {text}", blob.digest));
     }

@@ -1,7 +1,8 @@
 //! Publishing: an image goes to one or several repositories while it is being made.
 //!
 //! New blobs are collected in the local store, since only then their digest is known and they can be sent again from the
-//! beginning; each is sent as soon as it is complete, several at once. What a repository has is not sent, and what
+//! beginning; each is sent as soon as it is complete, several at once. A long one that is new for certain follows its file
+//! in the store to the registry while that grows (`stream`). What a repository has is not sent, and what
 //! another one of the same registry has is mounted. A name is given when all blobs are there. A repository that does not
 //! take a blob gets no other and no name; the image is finished all the same, for the other repositories and for the store.
 
@@ -9,6 +10,7 @@ mod job;
 mod keep;
 mod queue;
 mod sink;
+mod stream;
 
 use baler_image::{ImageName, Reference, SinkError};
 use baler_registry::{RegistrySink, Repository};

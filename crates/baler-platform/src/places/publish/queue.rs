@@ -1,15 +1,24 @@
 //! What is to be sent, and how far that is.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use baler_image::{Descriptor, Digest, SinkError};
+
+use super::stream::Growing;
 
 /// A blob that a repository is to have.
 pub(super) struct Job {
     /// Which of the destinations.
     pub(super) to: usize,
     pub(super) blob: Descriptor,
+}
+
+/// What a worker does.
+pub(super) enum Work {
+    Send(Job),
+    /// Follows a blob that is still written.
+    Follow(Arc<Growing>),
 }
 
 /// Blobs that wait for a worker.
@@ -24,6 +33,7 @@ struct State {
     /// What a destination has, or gets by a job.
     taken: BTreeSet<(usize, Digest)>,
     waiting: VecDeque<Job>,
+    growing: VecDeque<Arc<Growing>>,
     /// How many, for each destination.
     running: BTreeMap<usize, usize>,
     /// The first failure of each destination. After it, nothing is begun there.
@@ -70,8 +80,27 @@ impl Queue {
         }
     }
 
-    /// The next job; waits for one. `None` once the queue is closed.
-    pub(super) fn next(&self) -> Option<Job> {
+    /// Has a growing blob sent to the first destination, unless nothing goes there any more.
+    pub(super) fn follow(&self, growing: Arc<Growing>) {
+        let mut state = self.state();
+        if !state.failures.contains_key(&0) {
+            state.growing.push_back(growing);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Counts a job as running whose blob is on its way already, unless the destination has that from elsewhere.
+    pub(super) fn adopt(&self, job: &Job) -> bool {
+        let mut state = self.state();
+        let is_wanted = !state.failures.contains_key(&job.to) && state.taken.insert((job.to, job.blob.digest.clone()));
+        if is_wanted {
+            *state.running.entry(job.to).or_default() += 1;
+        }
+        is_wanted
+    }
+
+    /// The next work; waits for some. `None` once the queue is closed.
+    pub(super) fn next(&self) -> Option<Work> {
         let mut state = self.state();
         loop {
             if state.is_closed {
@@ -79,7 +108,10 @@ impl Queue {
             }
             if let Some(job) = state.waiting.pop_front() {
                 *state.running.entry(job.to).or_default() += 1;
-                return Some(job);
+                return Some(Work::Send(job));
+            }
+            if let Some(growing) = state.growing.pop_front() {
+                return Some(Work::Follow(growing));
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }

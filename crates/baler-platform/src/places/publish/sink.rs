@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use baler_image::{BlobWriter, Descriptor, Digest, ImageName, Manifest, Place, Sink, SinkError, Source, media_type};
 use baler_registry::{RegistrySink, Repository};
 
-use super::queue::{Incomplete, Job, Queue};
+use super::queue::{Incomplete, Job, Queue, Work};
+use super::stream::{Growing, Growth};
 use super::{Destination, Likely};
 use crate::context::Context;
 use crate::places::located::Located;
@@ -93,9 +94,14 @@ impl<'a> Publisher<'a> {
 
     /// Sends blobs until nothing more is wanted.
     pub(super) fn serve(&self) {
-        while let Some(job) = self.queue.next() {
-            let sent = self.send(&job);
-            self.queue.done(job, sent);
+        while let Some(work) = self.queue.next() {
+            match work {
+                Work::Send(job) => {
+                    let sent = self.send(&job);
+                    self.queue.done(job, sent);
+                }
+                Work::Follow(growing) => self.follow(&growing),
+            }
         }
     }
 
@@ -143,7 +149,13 @@ impl Sink for Publisher<'_> {
 
     fn begin_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError> {
         let (writer, queue) = (self.context.store.begin_blob()?, Arc::clone(&self.queue));
-        Ok(Box::new(Collected { writer, queue }))
+        Ok(Box::new(Collected { writer, queue, growth: None }))
+    }
+
+    fn begin_new_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError> {
+        let (writer, file) = self.context.store.begin_growing_blob()?;
+        let (queue, growth) = (Arc::clone(&self.queue), Some(Growth::new(Growing::new(file))));
+        Ok(Box::new(Collected { writer, queue, growth }))
     }
 
     fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
@@ -178,11 +190,17 @@ impl Publisher<'_> {
 struct Collected {
     writer: Box<dyn BlobWriter>,
     queue: Arc<Queue>,
+    /// Where it may be sent while it grows.
+    growth: Option<Growth>,
 }
 
 impl Write for Collected {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.write(bytes)
+        let count = self.writer.write(bytes)?;
+        if let Some(growth) = &mut self.growth {
+            growth.add(count as u64, &self.queue);
+        }
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -192,8 +210,13 @@ impl Write for Collected {
 
 impl BlobWriter for Collected {
     fn commit(self: Box<Self>, digest: &Digest, size: u64) -> Result<(), SinkError> {
-        self.writer.commit(digest, size)?;
-        self.queue.add(Job { to: 0, blob: Descriptor::new("", size, digest.clone()) });
+        let Self { writer, queue, growth } = *self;
+        writer.commit(digest, size)?;
+        let job = Job { to: 0, blob: Descriptor::new("", size, digest.clone()) };
+        match growth {
+            Some(growth) => growth.commit(job, &queue),
+            None => queue.add(job),
+        }
         Ok(())
     }
 }

@@ -23,7 +23,7 @@ impl Publisher<'_> {
         loop {
             match self.try_to_send(job) {
                 Err(error) if tried < TRIES && (is_forgotten(&error) || is_damaged(&error)) => tried += 1,
-                result => return result,
+                result => return result.map_err(|error| after(error, tried)),
             }
         }
     }
@@ -143,6 +143,20 @@ fn is_damaged(error: &SinkError) -> bool {
     let SinkError::WriteBlob { source, .. } = error else { return false };
     let inner = source.get_ref().and_then(|inner| inner.downcast_ref::<SourceError>());
     inner.is_some_and(SourceError::is_damage_on_the_way)
+}
+
+/// The error, which says after how many tries where it is about damage.
+fn after(error: SinkError, tries: u32) -> SinkError {
+    match error {
+        SinkError::WriteBlob { place, digest, source } => {
+            let source = match source.downcast::<SourceError>() {
+                Ok(damage) => io::Error::other(damage.after(tries)),
+                Err(other) => other,
+            };
+            SinkError::WriteBlob { place, digest, source }
+        }
+        error => error,
+    }
 }
 
 /// A writer tells of a place that takes no more with an I/O error around the real one.

@@ -6,6 +6,8 @@
 mod errors;
 mod scene;
 
+use baler_test_registry::{Fault, Image, Options, Rule, TestRegistry, noise};
+
 use scene::{Scene, digest, nothing_leaked, nothing_twice};
 
 /// Faults; commands; what `-v` must tell, or `-` where nothing is to be told.
@@ -119,4 +121,36 @@ fn pushing_survives() {
 #[test]
 fn publishing_survives() {
     survives("publish");
+}
+
+/// A layer of the run image goes from one registry to another, and through no store.
+#[test]
+fn a_layer_that_comes_damaged_on_its_way_to_another_registry() {
+    let Some(scene) = Scene::new() else { return };
+    let (from, to) = (registry(), registry());
+    let image = Image::new("linux/amd64", vec![noise(300_000)]);
+    from.push_image("run", Some("1"), &image).unwrap();
+    let layer = &image.layers[0].0.digest;
+    let (run, app) = (format!("{}/run:1", from.address()), format!("{}/app", to.address()));
+    let publish =
+        || scene.place.run(&["-v", "build", &app, "--publish", "-B", "builder", "-p", "app", "--run-image", &run]);
+    let damage = || Rule::new("GET", &format!("/v2/run/blobs/{layer}"), Fault::Damage);
+    from.rule(damage().always());
+    let failed = publish().failure(1);
+    assert!(failed.stderr.contains(", at the last of 3 tries"), "{failed:#?}");
+    assert!(
+        failed.stderr.contains(&format!("blob {layer} in the registry {} is damaged", from.address())),
+        "{failed:#?}"
+    );
+    assert!(failed.stderr.contains("hint: the registry, or a proxy or mirror before it"), "{failed:#?}");
+    from.clear_rules();
+    from.rule(damage().times(2));
+    let told = publish().success().stdout;
+    assert_eq!(told.matches(&format!("sent blob {layer} damaged")).count(), 2, "{told}");
+    assert_eq!(to.blob("app", layer).unwrap(), image.layers[0].1);
+    assert_eq!(to.uploads(), 0);
+}
+
+fn registry() -> TestRegistry {
+    TestRegistry::start(Options::default()).unwrap()
 }

@@ -13,7 +13,7 @@ an extension           | run       | build app -p /tmp/app --extension /source/s
 a buildpack            | buildpack | build app -p /source/app --run-image AT/run:tag --buildpack docker://NAME
 an extension's package | extension | build app -p /source/app --run-image AT/run:tag --extension docker://NAME
 a previous image       | app       | build AT/new -p /source/app --run-image AT/run:tag --publish --previous-image NAME | | absent=none, other=none
-a cache image          | cache     | build AT/new -p /source/app --run-image AT/run:tag --publish --cache-image NAME | | absent=none, other=dropped, chart=dropped, damaged=dropped
+a cache image          | cache     | build AT/new -p /source/app --run-image AT/run:tag --publish --cache-image NAME | | digest=untagged, absent=none, other=dropped, chart=dropped, damaged=dropped
 ";
 
 /// What stands between the rows of the script's output.
@@ -63,6 +63,7 @@ fn whoever_names_an_image_in_place_gets_it_or_is_told_why_not() {
                     let digest = subjects.digest(way.subject);
                     is_success && found(said, &name).is_some_and(|found| found.contains(&digest))
                 }
+                "untagged" => !is_success && said.contains(&format!("'{name}' is not a tag reference")),
                 "none" => is_success,
                 "dropped" => is_success && said.contains(&format!("Not using the cache image '{name}': ")),
                 _ => !is_success && said.contains(form[2]) && said.contains(&name),

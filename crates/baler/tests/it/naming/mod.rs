@@ -28,7 +28,7 @@ a run image of an app         | run       | build of-name -B builder -p app --ru
 a run image in an app's label | run       | builder create made --config m.toml && build of-name -B made -p app && rebase of-name | m.toml: BUILDER:AT/build:tag:NAME
 an extension                  | run       | build app -B switching -p app        | app/run.Dockerfile: FROM NAME\\n
 a previous image              | app       | build AT/new -B builder -p app --publish --previous-image NAME | | absent=none, other=none
-a cache image                 | cache     | build AT/new -B builder -p app --publish --cache-image NAME | | absent=none, other=dropped, chart=dropped, damaged=dropped
+a cache image                 | cache     | build AT/new -B builder -p app --publish --cache-image NAME | | digest=untagged, absent=none, other=dropped, chart=dropped, damaged=dropped
 a buildpack                   | buildpack | build app -B builder -p app --buildpack docker://NAME
 an extension's package        | extension | build app -B builder -p app --extension docker://NAME
 a buildpack in a builder      | buildpack | builder create made --config m.toml  | m.toml: BUILDER:AT/build:tag:AT/run:tag'\\n[[buildpacks]]\\nuri = 'docker://NAME
@@ -50,9 +50,9 @@ const FORMS: &str = "
 :tag            | image
 :index          | image
 :list           | image
-@IMAGE          | image
-@INDEX          | image
-:moved@INDEX    | image
+@IMAGE          | digest
+@INDEX          | digest
+:moved@INDEX    | digest
 :absent         | absent   | does not exist
 :other          | other    | no image for linux/amd64 in
 :chart          | chart    | application/vnd.example.chart
@@ -144,7 +144,9 @@ impl Way {
     }
 
     fn outcome(&self, outcome: &'static str) -> &'static str {
-        self.outcomes.iter().find(|(usual, _)| *usual == outcome).map_or(outcome, |(_, here)| here)
+        let here = self.outcomes.iter().find(|(usual, _)| *usual == outcome).map(|(_, here)| *here);
+        // A digest names an image as a tag does, unless the image is to be written to as well.
+        here.unwrap_or(if outcome == "digest" { "image" } else { outcome })
     }
 }
 
@@ -176,6 +178,7 @@ fn whoever_names_an_image_gets_it_or_is_told_why_not() {
                             && found.is_some_and(|found| found.contains(&subjects.digest(way.subject)))
                     }
                     // Without it; or with another image, of which this one is only a mirror.
+                    "untagged" => outcome.stderr.contains(&format!("'{name}' is not a tag reference")),
                     "none" | "another" => outcome.code == Some(0),
                     "dropped" => {
                         outcome.code == Some(0) && said.contains(&format!("Not using the cache image '{name}': "))

@@ -2,7 +2,6 @@
 
 use std::process::{Command, Stdio};
 
-use baler_image::Digest;
 use fs_err as fs;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -54,12 +53,8 @@ fn a_signal_ends_every_phase() {
     let blobs = place.path("layouts/registry.example/app/2/blobs/sha256");
     let has_begun = || fs::read_dir(&blobs).is_ok_and(|mut entries| entries.next().is_some());
     assert_eq!(terminated(&place, "export", &[], has_begun), Some(143));
-    assert!(!place.read("layouts/registry.example/app/2/index.json").contains("digest"), "no image");
-    for entry in fs::read_dir(&blobs).unwrap() {
-        let path = entry.unwrap().path();
-        let digest = Digest::of(&fs::read(&path).unwrap());
-        assert_eq!(path.file_name().unwrap().to_str(), Some(digest.hex()), "no part of a blob");
-    }
+    // It was not there before.
+    assert!(!place.path("layouts/registry.example/app/2").exists(), "no layout");
     assert_eq!(left_behind(&place), Vec::<String>::new());
 }
 

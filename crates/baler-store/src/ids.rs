@@ -31,6 +31,14 @@ pub(crate) fn write(path: &Path, id_map: &IdMap) -> io::Result<()> {
     fs_err::write(path, bytes).map_err(|error| explain(error, path))
 }
 
+/// Records an id map where others look at any time, and where it stays: whole, or not at all. It is made as `temporary`,
+/// on the same file system.
+pub(crate) fn publish(path: &Path, id_map: &IdMap, temporary: &Path) -> io::Result<()> {
+    write(temporary, id_map)?;
+    fs_err::File::open(temporary)?.sync_data()?;
+    fs_err::rename(temporary, path)
+}
+
 /// Reads a recorded id map; `None` if there is none.
 pub(crate) fn read(path: &Path) -> io::Result<Option<IdMap>> {
     match fs_err::read(path) {

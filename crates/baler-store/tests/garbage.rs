@@ -119,3 +119,39 @@ fn collecting_beside_a_writer_takes_nothing_from_it() {
         assert!(image.layers().iter().all(|layer| store.has_blob(&layer.descriptor.digest).unwrap()));
     }
 }
+
+/// What says whose an unpacked layer is is whole at any time, and put right where it is not.
+#[test]
+fn the_owners_of_layers_are_known_while_they_are_unpacked() {
+    let (directory, store) = store();
+    let root = store.root().to_owned();
+    let owners = root.join("layers/single.ids");
+    for round in 0..30 {
+        // A store of its own each time: what is said of owners is written once.
+        let root = directory.path().join(format!("store-{round}"));
+        std::thread::scope(|scope| {
+            for worker in 0..2 {
+                let root = &root;
+                scope.spawn(move || {
+                    let (store, image) = (open(root), name(&format!("app:{worker}")));
+                    put_image(&store, &image, &["shared", &worker.to_string()]);
+                    store.unpack(resolved(&store, &image).layers(), &store, &single(), &|_| ()).unwrap();
+                });
+            }
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    open(&root).collect_garbage().unwrap();
+                }
+            });
+        });
+    }
+
+    put_image(&store, &name("app:1"), &["x"]);
+    let unpack = || store.unpack(resolved(&store, &name("app:1")).layers(), &store, &single(), &|_| ());
+    unpack().unwrap();
+    let whole = fs_err::read(&owners).unwrap();
+    fs_err::write(&owners, "").unwrap();
+    unpack().unwrap();
+    assert_eq!(fs_err::read(&owners).unwrap(), whole);
+    assert_eq!(store.collect_garbage().unwrap(), Freed::default());
+}

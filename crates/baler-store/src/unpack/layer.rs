@@ -107,9 +107,12 @@ impl<'a> Unpacking<'a> {
         }
         let pin = Pin::Layer { key: self.key.clone(), hex: layer.diff_id.hex().to_owned() };
         let recorded = ids::beside(&directory);
-        self.store
-            .session()?
-            .pinned(pin, || if recorded.exists() { Ok(()) } else { ids::write(&recorded, self.id_map) })
+        let session = self.store.session()?;
+        session.pinned(pin, || match ids::read(&recorded) {
+            Ok(Some(_)) => Ok(()),
+            // One that cannot be read is of no use to anybody.
+            Ok(None) | Err(_) => ids::publish(&recorded, self.id_map, &session.fresh("ids")),
+        })
     }
 
     fn make(&self, layer: &Layer) -> Result<Scratch, UnpackError> {

@@ -134,6 +134,9 @@ fn leftovers_of_killed_writers_go_and_those_of_living_ones_stay() {
     let (_directory, layout) = support::layout();
     let writer = layout.begin_blob().unwrap();
     fs_err::write(layout.root().join(".baler-dead"), "x").unwrap();
+    // One whose lock was removed before the process that removed it was killed, too.
+    fs_err::create_dir(layout.root().join(".baler-removed")).unwrap();
+    fs_err::write(layout.root().join(".baler-removed/sha256-0"), "x").unwrap();
     Layout::create_or_open(layout.root()).unwrap();
     assert_eq!(list(layout.root()).len(), 4);
     drop(writer);

@@ -224,9 +224,15 @@ pub(super) fn remove_draft(path: &Path) -> io::Result<()> {
     let absence = |error: io::Error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
     let lock = path.join(LOCK);
     if !lock.exists() {
-        // Just made, or all but removed.
-        let _ = fs_err::remove_dir(path);
-        return Ok(());
+        match fs_err::remove_dir(path) {
+            // The lock is the first thing in it: without one, it was being removed by a process that was killed.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && !lock.exists() => {
+                return fs_err::remove_dir_all(path).or_else(absence);
+            }
+            // It has been made just now.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            Ok(()) | Err(_) => return Ok(()),
+        }
     }
     match Lock::try_exclusive(&lock) {
         Ok(Some(_lock)) => fs_err::remove_dir_all(path).or_else(absence),

@@ -76,8 +76,8 @@ impl fmt::Display for ModuleKind {
     }
 }
 
-/// Ids that are names of files of the lifecycle in the layers directory.
-const RESERVED_IDS: [&str; 4] = ["app", "config", "generated", "sbom"];
+/// Ids that no module can have: they are names of files of the lifecycle in the layers directory.
+pub const RESERVED_IDS: [&str; 4] = ["app", "config", "generated", "sbom"];
 
 impl ModuleStore {
     /// Reads the descriptor of a module.

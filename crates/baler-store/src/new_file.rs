@@ -27,6 +27,11 @@ impl NewFile {
         Ok(Self { output: BufWriter::with_capacity(1 << 20, file), path: path.to_owned() })
     }
 
+    /// Gives it the mode that another file has.
+    pub fn set_permissions(&self, permissions: std::fs::Permissions) -> io::Result<()> {
+        self.output.get_ref().as_file().set_permissions(permissions).map_err(|error| explain(error, &self.path))
+    }
+
     /// Gives the file its name; what had it before goes.
     pub fn commit(self) -> io::Result<()> {
         let file = self.output.into_inner().map_err(|error| explain(error.into_error(), &self.path))?;

@@ -44,6 +44,11 @@ pub(crate) fn table(rows: &[Vec<String>]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
+/// What a listing shows where there is nothing.
+pub(crate) fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use baler_store::NewFile;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
-use super::{Config, ConfigError, own_path, pack_path};
+use super::{Config, ConfigError, own_path, pack_path, text_of};
 
 /// A setting that is one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +52,9 @@ impl ConfigFile {
     pub(crate) fn open(variables: &BTreeMap<String, String>, is_packs: bool) -> Result<Self, ConfigError> {
         let path = if is_packs { pack_path(variables) } else { own_path(variables) };
         let path = path.ok_or(ConfigError::NoPlace)?;
+        let text = text_of(&path)?;
         // What is read below is of the types that it has to be.
-        Config::read_file(&path)?;
-        let text = match fs_err::read_to_string(&path) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                String::new()
-            }
-            text => text.map_err(|source| ConfigError::Read { path: path.clone(), source })?,
-        };
+        Config::parse(&path, &text)?;
         let document = text.parse();
         let document =
             document.map_err(|source| ConfigError::Change { path: path.clone(), source: Box::new(source) })?;
@@ -177,17 +173,13 @@ impl ConfigFile {
         let path = fs_err::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         let directory = path.parent().unwrap_or(Path::new("."));
         fs_err::create_dir_all(directory)?;
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        let mut file = NewFile::begin(&path)?;
+        // It stays as closed as it was.
+        if let Ok(metadata) = fs_err::metadata(&path) {
+            file.set_permissions(metadata.permissions())?;
+        }
         file.write_all(self.document.to_string().as_bytes())?;
-        // As any file of the user's, or as it was.
-        let permissions = match fs_err::metadata(&path) {
-            Ok(metadata) => metadata.permissions(),
-            Err(_) => std::os::unix::fs::PermissionsExt::from_mode(0o644),
-        };
-        file.as_file().set_permissions(permissions)?;
-        file.as_file().sync_all()?;
-        file.persist(&path)?;
-        Ok(())
+        file.commit()
     }
 
     /// Sets a key before the tables, where it is the document's own.

@@ -66,19 +66,12 @@ impl Config {
 
     /// Both files; what the first one says goes before what the second one does. A file that is not there says nothing.
     pub(crate) fn sources(variables: &BTreeMap<String, String>) -> Result<Vec<Source>, ConfigError> {
-        let source = |path: PathBuf| Ok(Source { config: Self::read_file(&path)?, path });
+        let source = |path: PathBuf| Ok(Source { config: Self::parse(&path, &text_of(&path)?)?, path });
         paths(variables).into_iter().map(source).collect()
     }
 
-    fn read_file(path: &Path) -> Result<Self, ConfigError> {
-        match fs_err::read_to_string(path) {
-            Ok(text) => toml::from_str(&text)
-                .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) }),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                Ok(Self::default())
-            }
-            Err(source) => Err(ConfigError::Read { path: path.to_owned(), source }),
-        }
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })
     }
 
     /// With what `other` says where this says nothing.
@@ -106,6 +99,16 @@ impl Config {
             Some(for_all) => vec![mirror(for_all)],
             None => self.registry_mirrors.iter().map(mirror).collect(),
         }
+    }
+}
+
+/// The text of a file; one that is not there is empty.
+fn text_of(path: &Path) -> Result<String, ConfigError> {
+    match fs_err::read_to_string(path) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(String::new())
+        }
+        text => text.map_err(|source| ConfigError::Read { path: path.to_owned(), source }),
     }
 }
 

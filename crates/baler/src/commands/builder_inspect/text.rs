@@ -5,7 +5,7 @@ use baler_platform::output::chain;
 
 use super::order::{Element, open};
 use super::{Builder, Found, Inspected};
-use crate::commands::format::table;
+use crate::commands::format::{or_dash, table};
 
 pub(super) fn lines(inspected: &Inspected) -> Vec<String> {
     let which = if inspected.is_default { "default builder" } else { "builder" };
@@ -120,8 +120,4 @@ fn name(element: &Element<'_>) -> String {
 
 fn or_none(text: &str) -> &str {
     if text.is_empty() { "(none)" } else { text }
-}
-
-fn or_dash(text: &str) -> &str {
-    if text.is_empty() { "-" } else { text }
 }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use baler_cnb::api::BuildpackApi;
 use baler_image::Platform;
+use baler_lifecycle::module_store::RESERVED_IDS;
 use baler_platform::output::{Level, Output as _};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
@@ -52,7 +53,7 @@ fn check_id(id: &str) -> anyhow::Result<()> {
         let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         part.bytes().all(is_fine) && part.bytes().any(|byte| byte.is_ascii_alphanumeric())
     };
-    if id.split('/').all(is_part) && !["app", "config", "generated", "sbom"].contains(&id) {
+    if id.split('/').all(is_part) && !RESERVED_IDS.contains(&id) {
         return Ok(());
     }
     bail!("'{id}' cannot be the id of a buildpack: it is made of letters, digits and `._-`, as in example/node")

@@ -5,7 +5,7 @@ use baler_cnb::run::RunImage;
 use baler_image::Reference;
 use baler_registry::LoginKey;
 
-use super::{in_effect, own_file};
+use super::{change, in_effect, set};
 use crate::arguments::{RegistryMirrorsArguments, RunImageMirrorsArguments, TrustedBuildersArguments};
 use crate::output::Console;
 
@@ -35,21 +35,15 @@ pub(super) fn run_image_mirrors(command: Option<RunImageMirrorsArguments>, conso
             for name in mirror.iter().chain([&image]) {
                 name.parse::<Reference>()?;
             }
-            let mut file = own_file()?;
-            file.add_run_image_mirrors(&image, &mirror);
-            file.save()?;
+            set(|file| file.add_run_image_mirrors(&image, &mirror))?;
             for mirror in mirror {
                 console.result(&format!("Run Image '{image}' configured with mirror '{mirror}'"));
             }
         }
         RunImageMirrorsArguments::Remove { image, mirror } => {
-            let mut file = own_file()?;
-            if !file.remove_run_image_mirrors(&image, &mirror) {
-                console.result(&format!("No run image mirrors have been set for '{image}'"));
-                return Ok(());
-            }
-            file.save()?;
+            let was_there = change(|file| file.remove_run_image_mirrors(&image, &mirror))?;
             console.result(&match &mirror[..] {
+                _ if !was_there => format!("No run image mirrors have been set for '{image}'"),
                 [] => format!("Removed all run image mirrors for '{image}'"),
                 mirrors => format!("Removed mirrors {} for '{image}'", mirrors.join(", ")),
             });
@@ -80,19 +74,15 @@ pub(super) fn registry_mirrors(command: Option<RegistryMirrorsArguments>, consol
                 registry.parse::<LoginKey>()?;
             }
             let mirror: LoginKey = mirror.parse()?;
-            let mut file = own_file()?;
-            file.set_registry_mirror(&registry, &mirror.to_string());
-            file.save()?;
+            set(|file| file.set_registry_mirror(&registry, &mirror.to_string()))?;
             console.result(&format!("Registry '{registry}' configured with mirror '{mirror}'"));
         }
         RegistryMirrorsArguments::Remove { registry } => {
-            let mut file = own_file()?;
-            if !file.remove_registry_mirror(&registry) {
-                console.result(&format!("No registry mirror has been set for '{registry}'"));
-                return Ok(());
-            }
-            file.save()?;
-            console.result(&format!("Removed mirror for '{registry}'"));
+            console.result(&if change(|file| file.remove_registry_mirror(&registry))? {
+                format!("Removed mirror for '{registry}'")
+            } else {
+                format!("No registry mirror has been set for '{registry}'")
+            });
         }
     }
     Ok(())
@@ -114,22 +104,12 @@ pub(super) fn trusted_builders(command: Option<TrustedBuildersArguments>, consol
             if builder.parse::<Reference>().is_err() {
                 bail!("'{builder}' is not the name of an image");
             }
-            let mut file = own_file()?;
-            if !file.trust(&builder) {
-                console.result(&format!("Builder '{builder}' is already trusted"));
-                return Ok(());
-            }
-            file.save()?;
-            console.result(&format!("Builder '{builder}' is now trusted"));
+            let word = if change(|file| file.trust(&builder))? { "now" } else { "already" };
+            console.result(&format!("Builder '{builder}' is {word} trusted"));
         }
         TrustedBuildersArguments::Remove { builder } => {
-            let mut file = own_file()?;
-            if !file.distrust(&builder) {
-                console.result(&format!("Builder '{builder}' wasn't trusted"));
-                return Ok(());
-            }
-            file.save()?;
-            console.result(&format!("Builder '{builder}' is no longer trusted"));
+            let words = if change(|file| file.distrust(&builder))? { "is no longer" } else { "wasn't" };
+            console.result(&format!("Builder '{builder}' {words} trusted"));
         }
     }
     Ok(())

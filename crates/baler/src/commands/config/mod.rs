@@ -33,6 +33,25 @@ fn own_file() -> Result<ConfigFile, ConfigError> {
     ConfigFile::open(&host::variables(), host::is_called_pack())
 }
 
+/// Changes that file, unless `change` says that there was nothing to change; whether there was.
+fn change(change: impl FnOnce(&mut ConfigFile) -> bool) -> Result<bool, ConfigError> {
+    let mut file = own_file()?;
+    let is_changed = change(&mut file);
+    if is_changed {
+        file.save()?;
+    }
+    Ok(is_changed)
+}
+
+/// Changes that file.
+fn set(act: impl FnOnce(&mut ConfigFile)) -> Result<(), ConfigError> {
+    change(|file| {
+        act(file);
+        true
+    })
+    .map(drop)
+}
+
 /// What all files say together.
 fn in_effect() -> Result<Config, ConfigError> {
     Config::read(&host::variables())

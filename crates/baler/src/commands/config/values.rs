@@ -7,7 +7,7 @@ use baler_image::{ImageName, Platform, Reference, Wanted};
 use baler_platform::images::inspect;
 use baler_platform::places::{Asked, Needed, PullPolicy, Search, locate};
 
-use super::{in_effect, other, own_file};
+use super::{in_effect, other, own_file, set};
 use crate::arguments::ValueArguments;
 use crate::config::{ConfigFile, Value};
 use crate::host::{Host, default_pull_policy, is_called_pack};
@@ -40,7 +40,7 @@ pub(super) fn default_builder(arguments: &ValueArguments, console: &Console) -> 
         },
         (Some(name), false) => {
             exists(name, console).with_context(|| format!("validating that builder '{name}' exists"))?;
-            set(setting, name)?;
+            set(|file| file.set_text(setting, name))?;
             console.result(&format!("Builder '{name}' is now the default builder"));
         }
     }
@@ -65,7 +65,7 @@ pub(super) fn pull_policy(arguments: &ValueArguments, console: &Console) -> anyh
                 console.result(&format!("Pull policy is already set to '{policy}'"));
                 return Ok(());
             }
-            set(setting, &policy.to_string())?;
+            set(|file| file.set_text(setting, &policy.to_string()))?;
             console.result(&format!("Successfully set '{policy}' as the pull policy"));
         }
     }
@@ -90,7 +90,7 @@ pub(super) fn lifecycle_image(arguments: &ValueArguments, console: &Console) -> 
                 console.result(&format!("Custom lifecycle image is already set to '{name}'"));
                 return Ok(());
             }
-            set(setting, name)?;
+            set(|file| file.set_text(setting, name))?;
             console.result(&format!("Image '{name}' will now be used as the lifecycle image"));
         }
     }
@@ -113,17 +113,9 @@ pub(super) fn experimental(value: Option<&str>, console: &Console) -> anyhow::Re
         });
         return Ok(());
     };
-    let mut file = own_file()?;
-    file.set_experimental(wanted);
-    file.save()?;
+    set(|file| file.set_experimental(wanted))?;
     console.result(if wanted { "Experimental features enabled!" } else { "Experimental features disabled" });
     Ok(())
-}
-
-fn set(setting: Value, text: &str) -> anyhow::Result<()> {
-    let mut file = own_file()?;
-    file.set_text(setting, text);
-    Ok(file.save()?)
 }
 
 /// Takes a setting out of the file; nothing if no file has it.

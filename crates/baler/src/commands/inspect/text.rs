@@ -5,7 +5,7 @@ use baler_image::{Identity, ImageName};
 use baler_platform::images::{Inspection, Side, Sides};
 use baler_platform::output::chain;
 
-use crate::commands::format::{bytes, table};
+use crate::commands::format::{bytes, or_dash, table};
 
 pub(super) fn lines(name: &ImageName, sides: &Sides) -> Vec<String> {
     let mut lines = vec![format!("Inspecting image: '{name}'")];
@@ -111,10 +111,6 @@ fn builder(label: &BuilderLabel) -> Vec<String> {
     lines.push("  Buildpacks:".to_owned());
     lines.extend(label.buildpacks.iter().map(|buildpack| format!("    {}@{}", buildpack.id, buildpack.version)));
     lines
-}
-
-fn or_dash(text: &str) -> &str {
-    if text.is_empty() { "-" } else { text }
 }
 
 /// Labels can be very long; the whole text is in the structured forms.

@@ -1,7 +1,7 @@
 //! Where credentials are found: the variable, the files in their order, helpers.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use baler_registry::{Credentials, HelperError, Keychain, KeychainContext, KeychainError, Origin, Repository};
 
@@ -24,8 +24,12 @@ impl Home {
     }
 
     fn helper(&self, name: &str, script: &str) {
-        let path = self.write(&format!("bin/docker-credential-{name}"), &format!("#!/bin/sh\n{script}\n"));
-        fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("made executable");
+        // Written by another process: a file that this one has open for writing is open in a child that another test
+        // starts at that moment, too, and cannot be executed so long.
+        let script = self.write(&format!("{name}.sh"), &format!("#!/bin/sh\n{script}\n"));
+        let path = self.path().join(format!("bin/docker-credential-{name}"));
+        let mut install = Command::new("install");
+        assert!(install.args(["-D", "-m", "755"]).args([&script, &path]).status().expect("started").success());
     }
 
     fn ask(&self, variables: &[(&str, &str)], registry: &str) -> Result<(Credentials, Option<Origin>), KeychainError> {

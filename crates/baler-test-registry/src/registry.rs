@@ -32,6 +32,8 @@ pub enum StartError {
     Listen { address: String, source: io::Error },
     #[error("could not use the directory {}", path.display())]
     Directory { path: std::path::PathBuf, source: io::Error },
+    #[error("the directory {} is used by another registry that is running", path.display())]
+    InUse { path: std::path::PathBuf },
     #[error("could not use the certificate")]
     Tls { source: Box<dyn std::error::Error + Send + Sync> },
     #[error("could not start a thread")]
@@ -49,7 +51,9 @@ impl TestRegistry {
         let storage = match &options.storage {
             Kept::Memory => Storage::in_memory(),
             Kept::Directory(path) => {
-                Storage::in_directory(path).map_err(|source| StartError::Directory { path: path.clone(), source })?
+                let storage = Storage::in_directory(path);
+                let storage = storage.map_err(|source| StartError::Directory { path: path.clone(), source })?;
+                storage.ok_or_else(|| StartError::InUse { path: path.clone() })?
             }
         };
         let listen = |source| StartError::Listen { address: options.listen.clone(), source };

@@ -2,6 +2,7 @@
 //! its `index.json` and the blobs lie beside it, so that a later start finds them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,15 @@ pub(crate) struct Storage {
 struct Directory {
     path: PathBuf,
     /// Held as long as the directory is used.
-    _lock: fs_err::File,
+    lock: fs_err::File,
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // A child that is being started just now may have the file open for a moment longer. Closing it ends the lock in
+        // any case, if later.
+        let _ = self.lock.file().unlock();
+    }
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -56,11 +65,16 @@ impl Storage {
         Self { directory: None, index, blobs, uploads, next_upload: 0 }
     }
 
-    pub(crate) fn in_directory(path: &Path) -> io::Result<Self> {
+    /// Nothing, if another process uses the directory.
+    pub(crate) fn in_directory(path: &Path) -> io::Result<Option<Self>> {
         fs_err::create_dir_all(path.join("blobs/sha256"))?;
         fs_err::create_dir_all(path.join("blobs/sha512"))?;
         let lock = fs_err::File::create(path.join("lock"))?;
-        lock.file().try_lock()?;
+        match lock.file().try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
         let uploads = path.join("uploads");
         if uploads.exists() {
             // Of a process that is gone.
@@ -83,9 +97,9 @@ impl Storage {
                 }
             }
         }
-        storage.directory = Some(Directory { path: path.to_owned(), _lock: lock });
+        storage.directory = Some(Directory { path: path.to_owned(), lock });
         storage.index = index;
-        Ok(storage)
+        Ok(Some(storage))
     }
 
     /// Writes the index, where there is a directory.

@@ -6,7 +6,9 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use baler_image::{Digest, media_type};
-use baler_test_registry::{Auth, Authorization, Fault, Image, Options, Rule, Storage, TestRegistry, TokenServer, User};
+use baler_test_registry::{
+    Auth, Authorization, Fault, Image, Options, Rule, StartError, Storage, TestRegistry, TokenServer, User,
+};
 use ureq::Agent;
 use ureq::http::Response;
 
@@ -110,6 +112,20 @@ fn a_directory_is_found_again() {
     let second = TestRegistry::start(options).unwrap();
     assert_eq!(text(get(&second, "/v2/app/manifests/1")).into_bytes(), image.manifest.1);
     assert_eq!(text(get(&second, &format!("/v2/app/blobs/{}", Digest::of(b"x")))), "x");
+}
+
+#[test]
+fn a_directory_has_one_registry_at_a_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let start = || {
+        let storage = Storage::Directory(directory.path().to_owned());
+        TestRegistry::start(Options { storage, ..Options::default() })
+    };
+    let first = start().unwrap();
+    let Err(StartError::InUse { path }) = start() else { panic!("a second one has started") };
+    assert_eq!(path, directory.path());
+    drop(first);
+    start().unwrap();
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! A place with directories for a build, and buildpacks that are written into it.
 
 use std::ffi::OsStr;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use baler_cnb::analyzed::TargetMetadata;
@@ -56,8 +57,17 @@ impl Place {
     }
 
     pub(crate) fn script(&self, name: &str, text: &str) {
-        let path = self.write(name, &format!("#!/bin/sh\nset -e\n{text}\n"));
-        fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+        self.program(name, &format!("#!/bin/sh\nset -e\n{text}\n"));
+    }
+
+    /// Has a file that can be executed written by another process: what this one has open for writing, a child that
+    /// another test starts at that moment holds a little longer, and such a file cannot be executed.
+    pub(crate) fn program(&self, name: &str, text: &str) {
+        let mut install = Command::new("install");
+        install.args(["-D", "-m", "755", "/dev/stdin"]).arg(self.path(name)).stdin(Stdio::piped());
+        let mut install = install.spawn().unwrap();
+        install.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(install.wait().unwrap().success(), "{name}");
     }
 
     /// A buildpack `id` of version 1 with the API 0.10; `more` goes into the table `[buildpack]`.

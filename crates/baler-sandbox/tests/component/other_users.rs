@@ -22,8 +22,13 @@ fn run_as(user: u32, group: u32) {
     // The target directory may lie where that user cannot read.
     let home = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap();
     let (tests, probe) = (home.path().join("tests"), home.path().join("probe"));
-    fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_baler-sandbox-probe"), &probe).unwrap();
+    // Copied by another process: what this one has open for writing, a child of another test has too for a moment, and
+    // such a file cannot be executed.
+    for (from, to) in
+        [(&std::env::current_exe().unwrap(), &tests), (&env!("CARGO_BIN_EXE_baler-sandbox-probe").into(), &probe)]
+    {
+        assert!(Command::new("cp").args([from, to]).status().unwrap().success());
+    }
     let output = Command::new("setpriv")
         .args([format!("--reuid={user}"), format!("--regid={group}"), "--clear-groups".into()])
         .arg(&tests)

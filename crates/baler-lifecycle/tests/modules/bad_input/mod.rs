@@ -49,14 +49,13 @@ fn each_has_its_exit_code_and_names_the_file() {
     let root = place.path("").to_string_lossy().trim_end_matches('/').to_owned();
     let mut wrong = Vec::new();
     for case in PHASES.into_iter().flatten() {
-        let kept: Vec<_> =
-            case.files.iter().map(|(name, _)| (place.path(name), fs::read(place.path(name)).ok())).collect();
+        let kept: Vec<_> = case.files.iter().map(|(name, _)| (name, fs::read(place.path(name)).ok())).collect();
         for (name, text) in case.files {
             match text {
+                Some(text) if name.contains("/bin/") => place.program(name, text),
                 Some(text) => {
                     place.write(name, text);
-                    let mode = if name.contains("/bin/") { 0o755 } else { 0o666 };
-                    fs::set_permissions(place.path(name), PermissionsExt::from_mode(mode)).unwrap();
+                    fs::set_permissions(place.path(name), PermissionsExt::from_mode(0o666)).unwrap();
                 }
                 None => fs::remove_file(place.path(name)).unwrap(),
             }
@@ -74,10 +73,11 @@ fn each_has_its_exit_code_and_names_the_file() {
                 left_behind(&place)
             ));
         }
-        for (path, content) in kept {
+        for (name, content) in kept {
             match content {
-                Some(content) => fs::write(path, content).unwrap(),
-                None => drop(fs::remove_file(path)),
+                Some(content) if name.contains("/bin/") => place.program(name, &String::from_utf8(content).unwrap()),
+                Some(content) => fs::write(place.path(name), content).unwrap(),
+                None => drop(fs::remove_file(place.path(name))),
             }
         }
         for name in ["x.toml", "launch.toml", "build.toml", "store.toml", "launch.sbom.xml.json"] {

@@ -35,14 +35,22 @@ pub enum HelperError {
     Answer { program: String },
 }
 
+/// How long a helper may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The program of a helper, and the directories where it may be.
-pub(crate) struct Helper<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) search: &'a [PathBuf],
-    pub(crate) timeout: Duration,
+#[derive(Clone)]
+pub(crate) struct Helper {
+    name: String,
+    search: Vec<PathBuf>,
+    timeout: Duration,
 }
 
-impl Helper<'_> {
+impl Helper {
+    pub(crate) fn new(name: &str, search: &[PathBuf]) -> Self {
+        Self { name: name.to_owned(), search: search.to_owned(), timeout: TIMEOUT }
+    }
+
     pub(crate) fn program(&self) -> String {
         format!("docker-credential-{}", self.name)
     }
@@ -83,7 +91,7 @@ impl Helper<'_> {
     /// Where the program is.
     pub(crate) fn path(&self) -> Result<PathBuf, HelperError> {
         if self.name.is_empty() || self.name.contains('/') {
-            return Err(HelperError::Name { name: self.name.to_owned() });
+            return Err(HelperError::Name { name: self.name.clone() });
         }
         let program = self.program();
         let found = self.search.iter().map(|directory| directory.join(&program)).find(|path| path.is_file());
@@ -93,6 +101,8 @@ impl Helper<'_> {
     fn run(&self, action: &str, input: &str) -> Result<Ended, HelperError> {
         let start = |source| HelperError::Start { program: self.program(), source };
         let mut command = Command::new(self.path()?);
+        // It has no use for what there is without it, and whoever may look into it shall not find that there.
+        command.env_remove("CNB_REGISTRY_AUTH");
         command.arg(action).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(start)?;
         if let Some(mut stdin) = child.stdin.take() {
@@ -190,7 +200,7 @@ mod tests {
         let script = "printf '#!/bin/sh\\nsleep 5\\n' >docker-credential-slow; chmod 755 docker-credential-slow";
         assert!(Command::new("sh").args(["-c", script]).current_dir(&directory).status().unwrap().success());
         let search = [directory.path().to_owned()];
-        let slow = Helper { name: "slow", search: &search, timeout: Duration::from_millis(20) };
+        let slow = Helper { timeout: Duration::from_millis(20), ..Helper::new("slow", &search) };
         let asked = slow.ask("registry.example");
         assert!(matches!(asked, Err(HelperError::TimedOut { .. })), "{asked:?}");
     }

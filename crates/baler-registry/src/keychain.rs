@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use baler_image::Repository;
 
@@ -12,8 +11,7 @@ use crate::credentials::{Credentials, InvalidAuthorization, Origin};
 use crate::docker_config::{DockerConfig, InvalidDockerConfig, normalised};
 use crate::helper::{Helper, HelperError};
 use crate::keychain_file;
-
-pub(crate) const HELPER_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::messenger::Messenger;
 
 /// What the keychain is made from, as the caller finds it.
 pub struct KeychainContext<'a> {
@@ -32,6 +30,7 @@ pub struct Keychain {
     from_variable: BTreeMap<String, Credentials>,
     file: Option<(PathBuf, DockerConfig)>,
     search: Vec<PathBuf>,
+    messenger: Messenger,
 }
 
 /// Credentials that a keychain would use, without what they are.
@@ -91,7 +90,18 @@ impl Keychain {
             }
             None => None,
         };
-        Ok(Self { given: None, from_variable, file, search: context.search.clone() })
+        Ok(Self { given: None, from_variable, file, search: context.search.clone(), messenger: Messenger::default() })
+    }
+
+    /// Whether there are helpers that may be asked.
+    pub fn has_helpers(&self) -> bool {
+        self.file.as_ref().is_some_and(|(_, config)| config.helpers().next().is_some())
+    }
+
+    /// Has helpers asked by `messenger`.
+    #[must_use]
+    pub fn asking_by(self, messenger: Messenger) -> Self {
+        Self { messenger, ..self }
     }
 
     /// All that is known without asking a helper, in the order in which it is looked at.
@@ -100,7 +110,7 @@ impl Keychain {
         let mut known: Vec<Known> = variables.map(|host| Known::new(Some(host), Origin::Variable, None)).collect();
         let Some((path, config)) = &self.file else { return known };
         for (registry, name) in config.helpers() {
-            let helper = Helper { name, search: &self.search, timeout: HELPER_TIMEOUT };
+            let helper = Helper::new(name, &self.search);
             let problem = helper.path().err().map(|source| KeychainError::Helper { source });
             known.push(Known::new(registry, Origin::Helper(helper.program()), problem));
         }
@@ -123,8 +133,10 @@ impl Keychain {
         }
         let Some((path, config)) = &self.file else { return Ok((Credentials::Anonymous, None)) };
         if let Some((name, address)) = config.helper(repository.registry()) {
-            let helper = Helper { name, search: &self.search, timeout: HELPER_TIMEOUT };
-            if let Some(found) = helper.ask(&address).map_err(|source| KeychainError::Helper { source })? {
+            let helper = Helper::new(name, &self.search);
+            if let Some(found) =
+                self.messenger.ask(&helper, address).map_err(|source| KeychainError::Helper { source })?
+            {
                 return Ok((found, Some(Origin::Helper(helper.program()))));
             }
         }

@@ -1,19 +1,18 @@
 //! The daemon of `-daemon`.
 //!
 //! Its socket belongs to root most often, and a phase that root started becomes the build user. So connections are made
-//! by a thread that was started before: it stays root, and does nothing else. Buildpacks, which `creator` runs, are
-//! children of the build user and have none of it.
+//! by a thread that stays root.
 
-use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::path::Path;
+use std::sync::Arc;
 
 use baler_daemon::{Address, Connect, Daemon, DaemonSource, Surroundings, find_address};
 use baler_image::Engine;
 
 use super::Context;
 use super::failure::{Failure, code};
+use super::root_thread::RootThread;
 use crate::cache::LaunchCache;
 
 /// Opens the daemon that the environment names. The launch cache has what need not be exported: layers, and what images
@@ -32,12 +31,13 @@ pub(super) fn open(
     };
     let surroundings = Surroundings { variable: &variable, uid: rustix::process::getuid().as_raw() };
     let address = find_address(Engine::Docker, None, &surroundings).map_err(|error| failed(error.into()))?;
-    let daemon = match &address {
-        Address::Unix(_) if rustix::process::getuid().is_root() => {
-            let connect = connect_as_root().map_err(|error| failed(error.into()))?;
-            Daemon::open_through(&address, &connect)
-        }
-        Address::Unix(_) | Address::Tcp { .. } => Daemon::open(&address),
+    let root = match &address {
+        Address::Unix(_) => RootThread::start("daemon").map_err(|error| failed(error.into()))?,
+        Address::Tcp { .. } => None,
+    };
+    let daemon = match root {
+        Some(root) => Daemon::open_through(&address, &connect_by(root)),
+        None => Daemon::open(&address),
     };
     let daemon = daemon.map_err(|error| failed(error.into()))?;
     let source = DaemonSource::new(Arc::new(daemon), &settings.temporary_directory());
@@ -49,22 +49,9 @@ pub(super) fn open(
     }))
 }
 
-type Request = (PathBuf, mpsc::SyncSender<io::Result<UnixStream>>);
-
-/// Starts the thread that connects.
-fn connect_as_root() -> io::Result<Connect> {
-    let (requests, received) = mpsc::channel::<Request>();
-    let answer = move || {
-        for (path, reply) in received {
-            // Who asked may have gone.
-            let _ = reply.send(UnixStream::connect(path));
-        }
-    };
-    std::thread::Builder::new().name("daemon".to_owned()).spawn(answer)?;
-    let gone = || io::Error::other("the thread that connects to the daemon has ended");
-    Ok(Arc::new(move |path: &Path| {
-        let (reply, answer) = mpsc::sync_channel(1);
-        requests.send((path.to_owned(), reply)).map_err(|_| gone())?;
-        answer.recv().map_err(|_| gone())?
-    }))
+fn connect_by(root: RootThread) -> Connect {
+    Arc::new(move |path: &Path| {
+        let path = path.to_owned();
+        root.run(move || UnixStream::connect(path))?
+    })
 }

@@ -24,6 +24,7 @@ mod privileges;
 mod rebaser;
 mod registries;
 mod restorer;
+mod root_thread;
 mod run_images;
 mod settings;
 mod signals;

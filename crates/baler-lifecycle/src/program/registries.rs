@@ -2,16 +2,19 @@
 //! registries as the environment has them.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use baler_registry::{Client, KeychainContext, KeychainError, Listener, Settings, SettingsError};
+use baler_registry::{Client, Keychain, KeychainContext, KeychainError, Listener, Messenger, Settings, SettingsError};
 
 use super::failure::{Failure, code};
+use super::root_thread::RootThread;
 use super::{Context, StdoutLog};
 use crate::log::Log as _;
 
-/// Makes the client. Files of the user are read now: later the phase may be another user.
+/// Makes the client. Files of the user are read now: later the phase may be another user. Helpers are asked when a registry
+/// wants credentials, which may be one that is not known yet: as the user that the phase was started as.
 pub(super) fn client(context: &Context<'_>) -> Result<Arc<Client>, Failure> {
     let environment = &context.settings.environment;
     let variable = |name: &str| environment.get(name).map(|value| value.to_string_lossy().into_owned());
@@ -24,7 +27,7 @@ pub(super) fn client(context: &Context<'_>) -> Result<Arc<Client>, Failure> {
     let settings = match settings(home.as_deref()) {
         // Images start with the home directory of root, whoever they are started as.
         Err(SettingsError::Keychain(KeychainError::Read { path, source }))
-            if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            if source.kind() == io::ErrorKind::PermissionDenied =>
         {
             context.log.warn(&format!("Not using credentials in {}: it may not be read", path.display()));
             settings(None)
@@ -32,9 +35,12 @@ pub(super) fn client(context: &Context<'_>) -> Result<Arc<Client>, Failure> {
         settings => settings,
     };
     let settings = settings.map_err(|error| Failure::new(code::FAILED, error).to("resolve keychain"))?;
+    let keychain =
+        asking_as_now(settings.keychain).map_err(|error| Failure::new(code::FAILED, error).to("resolve keychain"))?;
     // What happens on the way is for those who look into the lifecycle. It is told from any thread.
     let log = StdoutLog::new(context.settings.log_level()?);
     let client = Client::new(Settings {
+        keychain,
         insecure_registries: insecure(context),
         listener: Listener::new(move |event| {
             if event.is_warning() {
@@ -46,6 +52,15 @@ pub(super) fn client(context: &Context<'_>) -> Result<Arc<Client>, Failure> {
         ..settings
     });
     client.map(Arc::new).map_err(|error| Failure::new(code::FAILED, error))
+}
+
+fn asking_as_now(keychain: Keychain) -> io::Result<Keychain> {
+    if !keychain.has_helpers() {
+        return Ok(keychain);
+    }
+    let messenger = |root: RootThread| Messenger::new(move |errand| root.run(errand));
+    let root = RootThread::start("credentials")?;
+    Ok(keychain.asking_by(root.map_or_else(Messenger::default, messenger)))
 }
 
 fn insecure(context: &Context<'_>) -> Vec<String> {

@@ -2,6 +2,7 @@
 //! nothing of it gets to a buildpack or into anything that a build leaves behind.
 
 mod accepted;
+mod as_root;
 mod connections;
 mod refused;
 

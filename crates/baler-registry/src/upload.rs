@@ -214,7 +214,9 @@ impl Upload {
             self.client.wait_after(error, tried).map_err(|error| self.failed(error))?;
             if self.sent == 0 {
                 // All of it is still here: a new upload is simpler than to ask how much of it the old one has.
-                self.location = None;
+                if let Some(location) = self.location.take().filter(|_| !is_forgotten) {
+                    cancel(&self.client, &self.repository, &location);
+                }
             }
         }
     }

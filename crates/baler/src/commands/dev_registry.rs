@@ -35,8 +35,9 @@ pub(crate) fn run(arguments: &DevRegistryArguments, console: &Console) -> anyhow
     while let Ok(Some(request)) = requests.recv() {
         console.line(Level::Info, &request);
     }
-    let (count, peak) = (registry.log().len(), registry.peak());
-    console.line(Level::Info, &format!("{count} requests, of which at most {peak} at the same time"));
+    let (count, peak, uploads) = (registry.log().len(), registry.peak(), registry.uploads());
+    let last = format!("{count} requests, of which at most {peak} at the same time; {uploads} uploads were not ended");
+    console.line(Level::Info, &last);
     Ok(ExitCode::SUCCESS)
 }
 

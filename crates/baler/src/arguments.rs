@@ -103,12 +103,15 @@ pub(crate) enum CommandArguments {
     /// Older name of `builder inspect`, which scripts have
     #[command(hide = true)]
     InspectBuilder(BuilderInspectArguments),
-    /// Make buildpacks, and packages of them
+    /// Make and look at buildpacks, and packages of them
     #[command(subcommand)]
     Buildpack(BuildpackArguments),
-    /// Make packages of image extensions
+    /// Older name of `buildpack inspect`, which scripts have
+    #[command(hide = true)]
+    InspectBuildpack(BuildpackInspectArguments),
+    /// Make and look at packages of image extensions
     #[command(subcommand)]
-    Extension(ModuleArguments),
+    Extension(ExtensionArguments),
     /// List the images of the store
     Images(ImagesArguments),
     /// Give an image of the store further names

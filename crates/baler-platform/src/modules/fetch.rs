@@ -1,5 +1,6 @@
 //! Getting modules, each origin in its own way.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use baler_image::{ImageName, Platform, ResolvedImage, Wanted, resolve};
@@ -8,12 +9,12 @@ use baler_store::copy_layers;
 use super::archive::{self, Holds};
 use super::download::{Answer, FILE, download};
 use super::layout_archive;
-use super::package::modules;
+use super::package::{Package, modules};
 use super::package_config::PackageConfig;
 use super::package_image::{name_of, put_blob};
 use super::remembered::{Remembered, mark_of};
 use super::{
-    Content, Description, FetchError, InlineBuildpack, Locator, Module, ModuleKind, Origin, Surroundings,
+    Content, Description, FetchError, InlineBuildpack, Locator, Module, ModuleKind, Origin, PackageError, Surroundings,
     is_as_in_an_image,
 };
 use crate::context::Context;
@@ -39,6 +40,24 @@ pub struct Fetched {
 }
 
 impl Fetched {
+    /// What the labels of a package say that it holds; none of its layers is read.
+    ///
+    /// # Errors
+    ///
+    /// If the image is no package of that kind, or one that contradicts itself.
+    pub fn of_package(image: &ResolvedImage, kind: ModuleKind) -> Result<Self, PackageError> {
+        Self::of(&Package { image, name: &image.name().to_string() }, kind)
+    }
+
+    fn of(package: &Package<'_>, kind: ModuleKind) -> Result<Self, PackageError> {
+        let mut modules = modules(package, kind)?.into_iter();
+        let main = modules.next().ok_or_else(|| {
+            let (name, id, version) = (package.name.to_owned(), String::new(), String::new());
+            PackageError::NoMain { name, id, version }
+        })?;
+        Ok(Self { main, others: modules.collect() })
+    }
+
     /// All of them.
     pub fn into_modules(self) -> impl Iterator<Item = Module> {
         std::iter::once(self.main).chain(self.others)
@@ -149,11 +168,11 @@ impl<'a> Fetcher<'a> {
         let failed = |source| FetchError::Remember { origin: origin.clone(), source };
         let remembered = Remembered::open(self.context.store, &origin).map_err(failed)?;
         if let Some(known) = self.recall(&remembered, &mark)? {
-            return Ok(known.of(kind)?);
+            return Ok(known.of(kind, &path.display())?);
         }
         let taken = self.take(kind, &path)?;
         remembered.remember(taken.image.digest(), &mark).map_err(failed)?;
-        Ok(taken.of(kind)?)
+        Ok(taken.of(kind, &path.display())?)
     }
 
     /// What is remembered, if it is of this state of the origin and still there.
@@ -201,9 +220,9 @@ impl<'a> Fetcher<'a> {
                 if let Some(mark) = mark {
                     remembered.remember(taken.image.digest(), &mark).map_err(failed)?;
                 }
-                Ok(taken.of(kind)?)
+                Ok(taken.of(kind, &super::locator::redacted(url))?)
             }
-            (Answer::Same, Some((taken, _))) => Ok(taken.of(kind)?),
+            (Answer::Same, Some((taken, _))) => Ok(taken.of(kind, &super::locator::redacted(url))?),
             // It was not asked whether it is still the same, and said that it is.
             (Answer::Same, None) => {
                 Err(super::DownloadError::Status { url: super::locator::redacted(url), status: 304 }.into())
@@ -220,7 +239,7 @@ impl<'a> Fetcher<'a> {
             locate(self.context, &asked).map_err(|source| FetchError::Image { name: name.clone(), source })?;
         let found = Taken { image: located.image.clone() };
         // Before anything is copied that may be no package at all.
-        let fetched = found.of(kind)?;
+        let fetched = found.of(kind, name)?;
         self.keep(kind, &located)?;
         Ok(fetched)
     }
@@ -253,12 +272,9 @@ struct Taken {
 }
 
 impl Taken {
-    fn of(&self, kind: ModuleKind) -> Result<Fetched, super::PackageError> {
-        let mut modules = modules(&self.image, kind)?.into_iter();
-        let main = modules.next();
-        let (name, id, version) = (self.image.name().clone(), String::new(), String::new());
-        let main = main.ok_or(super::PackageError::NoMain { name, id, version })?;
-        Ok(Fetched { main, others: modules.collect() })
+    /// `from` is what messages call the package.
+    fn of(&self, kind: ModuleKind, from: &dyn Display) -> Result<Fetched, PackageError> {
+        Fetched::of(&Package { image: &self.image, name: &from.to_string() }, kind)
     }
 }
 

@@ -86,6 +86,38 @@ pub(crate) enum BuildpackArguments {
     Package(PackageArguments),
     /// Make a directory that is a buildpack, to begin with
     New(BuildpackNewArguments),
+    /// Show what a buildpack or a package of them holds
+    Inspect(BuildpackInspectArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    baler buildpack inspect ./node                       a directory\n  \
+    baler buildpack inspect node.cnb                     a package, or an archive of a directory; also https://...\n  \
+    baler buildpack inspect registry.example/node:1      an image, in its registry and in the store\n  \
+    baler buildpack inspect node.cnb -o json | jq -r .local_info.buildpacks[].id\n\n\
+    With --verbose the mixins of stacks are listed, too.")]
+pub(crate) struct BuildpackInspectArguments {
+    #[command(flatten)]
+    pub(crate) module: ModuleInspectArguments,
+    /// How many levels of the order are shown: 1 is the buildpack itself; -1 is all
+    #[arg(short, long, value_name = "NUMBER", default_value_t = -1, allow_negative_numbers = true)]
+    pub(crate) depth: i64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModuleInspectArguments {
+    /// A directory, an archive, a .cnb file, a URL, or the name of an image
+    #[arg(value_name = "WHERE")]
+    pub(crate) origin: String,
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: ImageFormat,
+    /// Of an image only what is in the store; no registry is asked
+    #[arg(long)]
+    pub(crate) local: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
 }
 
 #[derive(Debug, Args)]
@@ -111,9 +143,11 @@ pub(crate) struct BuildpackNewArguments {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ModuleArguments {
+pub(crate) enum ExtensionArguments {
     /// Make a package of a directory, or of what a package.toml names
     Package(PackageArguments),
+    /// Show what an extension or a package of one holds
+    Inspect(ModuleInspectArguments),
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,8 @@ mod images;
 mod inspect;
 mod load;
 mod login;
+mod module_inspect;
+mod module_listing;
 mod package;
 mod password;
 pub(crate) mod prune;
@@ -23,6 +25,7 @@ mod resolve;
 mod run;
 mod save;
 mod sbom;
+mod sides;
 mod tag;
 
 use std::process::ExitCode;
@@ -30,7 +33,7 @@ use std::process::ExitCode;
 use baler_platform::modules::ModuleKind;
 
 use crate::arguments::{
-    Arguments, BuilderArguments, BuildpackArguments, CommandArguments, DevArguments, ModuleArguments, SbomArguments,
+    Arguments, BuilderArguments, BuildpackArguments, CommandArguments, DevArguments, ExtensionArguments, SbomArguments,
 };
 use crate::output::Console;
 
@@ -45,8 +48,15 @@ pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<Exi
         CommandArguments::Buildpack(BuildpackArguments::Package(arguments)) => {
             package::run(ModuleKind::Buildpack, arguments, console)
         }
-        CommandArguments::Extension(ModuleArguments::Package(arguments)) => {
+        CommandArguments::Buildpack(BuildpackArguments::Inspect(arguments))
+        | CommandArguments::InspectBuildpack(arguments) => {
+            module_inspect::run(ModuleKind::Buildpack, arguments.module, arguments.depth, console)
+        }
+        CommandArguments::Extension(ExtensionArguments::Package(arguments)) => {
             package::run(ModuleKind::Extension, arguments, console)
+        }
+        CommandArguments::Extension(ExtensionArguments::Inspect(arguments)) => {
+            module_inspect::run(ModuleKind::Extension, arguments, 0, console)
         }
         CommandArguments::Run(arguments) => run::run(arguments, console),
         CommandArguments::Doctor(arguments) => doctor::run(&arguments, console),

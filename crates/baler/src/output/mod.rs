@@ -87,6 +87,11 @@ impl Console {
         self.style.quiet
     }
 
+    /// Whether more is wanted than most people want.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.style.level == Level::Debug
+    }
+
     fn write_line(&self, text: &str) {
         let prefix = if self.style.timestamps { timestamp() } else { String::new() };
         self.suspended(|| {

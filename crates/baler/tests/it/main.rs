@@ -22,6 +22,7 @@ mod found_first;
 mod growing;
 mod images;
 mod in_place;
+mod inspected_modules;
 mod isolation;
 mod killed;
 mod launch_cache;

@@ -43,7 +43,7 @@ fn ran(outcome: &Outcome) -> Vec<String> {
 }
 
 /// Packs a directory as people do who have their own ideas of modes.
-fn archive(directory: &Path) -> Vec<u8> {
+pub(crate) fn archive(directory: &Path) -> Vec<u8> {
     let mut tar = TarWriter::new(Vec::new());
     let attributes = |mode| Attributes { mode, owner: Owner::new(501, 20), mtime: 1_577_836_800 };
     for name in ["bin/build", "bin/detect", "buildpack.toml"] {
@@ -124,7 +124,7 @@ fn a_directory_brings_what_its_package_toml_depends_on() {
 }
 
 /// Serves one file, with an entity tag; counts how often it was sent whole.
-fn serve(file: Vec<u8>) -> (String, Arc<AtomicUsize>) {
+pub(crate) fn serve(file: Vec<u8>) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/two.tar", listener.local_addr().unwrap());
     let sent = Arc::new(AtomicUsize::new(0));

@@ -1,18 +1,17 @@
 //! `baler builder inspect`: what a builder holds, in the forms of `pack builder inspect` (platform-behaviour 5.4), on
 //! both sides.
 
-mod order;
 mod structured;
 mod text;
 
 use std::process::ExitCode;
 
-use baler_cnb::labels::ModuleLabel;
 use baler_image::ImageName;
-use baler_platform::build::BuilderImage;
-use baler_platform::images::{self, Side};
+use baler_platform::build::{BuilderImage, BuilderImageError};
+use baler_platform::images::{self, Inspection};
 
 use super::inspect::written;
+use super::sides::Both;
 use crate::arguments::{BuilderInspectArguments, ImageFormat};
 use crate::config::Config;
 use crate::failure::NoBuilder;
@@ -31,15 +30,7 @@ struct Inspected {
     is_trusted: bool,
     /// How far composite buildpacks are opened; everything where it is `None`.
     depth: Option<usize>,
-    remote: Found,
-    local: Found,
-}
-
-/// What one side has.
-enum Found {
-    Present(Box<Builder>),
-    Absent,
-    Failed(anyhow::Error),
+    sides: Both<Builder>,
 }
 
 /// One side's builder.
@@ -68,15 +59,14 @@ pub(crate) fn run(arguments: BuilderInspectArguments, console: &Console) -> anyh
     host.do_not_retry();
     let name: ImageName = given.parse()?;
     let sides = images::inspect_sides(&host.context(console, None)?, &name, !arguments.local);
+    let sides = Both::of(sides, |inspection| Ok(Builder::read(&inspection, host.config())?));
     let inspected = Inspected {
+        sides: sides.found_anywhere(|| Nowhere(name.clone()))?,
         is_default: given == default,
         is_trusted: host.config().trusted_builders.iter().any(|builder| builder.name == given),
         depth: usize::try_from(arguments.depth).ok(),
-        remote: Found::of(sides.remote, host.config()),
-        local: Found::of(sides.local, host.config()),
         name,
     };
-    let inspected = inspected.found_anywhere()?;
     match arguments.output {
         ImageFormat::HumanReadable => {
             for line in text::lines(&inspected) {
@@ -88,41 +78,12 @@ pub(crate) fn run(arguments: BuilderInspectArguments, console: &Console) -> anyh
     Ok(ExitCode::SUCCESS)
 }
 
-impl Inspected {
-    /// # Errors
-    ///
-    /// If no side has the builder: the only fault there is, or that it is nowhere.
-    fn found_anywhere(self) -> anyhow::Result<Self> {
-        match (self.remote, self.local) {
-            (Found::Absent, Found::Absent) => Err(Nowhere(self.name).into()),
-            (Found::Failed(error), Found::Absent) | (Found::Absent, Found::Failed(error)) => Err(error),
-            (remote, local) => Ok(Self { remote, local, ..self }),
-        }
+impl Builder {
+    fn read(inspection: &Inspection, config: &Config) -> Result<Self, BuilderImageError> {
+        let image = BuilderImage::read(&inspection.image)?;
+        let stack = inspection.stack().to_owned();
+        Ok(Self { run_images: run_images(&image, config), image, stack })
     }
-}
-
-impl Found {
-    fn of(side: Side, config: &Config) -> Self {
-        match side {
-            Side::Absent => Self::Absent,
-            Side::Failed(error) => Self::Failed(error.into()),
-            Side::Present(inspection) => match BuilderImage::read(&inspection.image) {
-                Ok(image) => {
-                    let stack = inspection.stack().to_owned();
-                    Self::Present(Box::new(Builder { run_images: run_images(&image, config), image, stack }))
-                }
-                Err(error) => Self::Failed(error.into()),
-            },
-        }
-    }
-}
-
-/// Modules as listings show them: by id, then version, each once.
-fn sorted(modules: &[ModuleLabel]) -> Vec<&ModuleLabel> {
-    let mut sorted: Vec<&ModuleLabel> = modules.iter().collect();
-    sorted.sort_by_key(|module| (&module.id, &module.version));
-    sorted.dedup_by_key(|module| (&module.id, &module.version));
-    sorted
 }
 
 /// Each name once, in the order in which builds try them.

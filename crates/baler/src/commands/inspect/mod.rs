@@ -6,8 +6,9 @@ mod text;
 use std::process::ExitCode;
 
 use baler_image::ImageName;
-use baler_platform::images::{self, Side, Sides};
+use baler_platform::images;
 
+use super::sides::Both;
 use crate::arguments::{ImageFormat, InspectArguments};
 use crate::host::Host;
 use crate::output::Console;
@@ -26,13 +27,9 @@ pub(crate) fn run(arguments: InspectArguments, console: &Console) -> anyhow::Res
     host.set_insecure_registries(arguments.registry.insecure_registry);
     host.do_not_retry();
     let sides = images::inspect_sides(&host.context(console, None)?, &name, !arguments.local);
+    let sides = Both::of(sides, Ok).found_anywhere(|| Nowhere(arguments.image))?;
     match arguments.output {
-        ImageFormat::HumanReadable => match sides {
-            Sides { remote: Side::Absent, local: Side::Absent } => return Err(Nowhere(arguments.image).into()),
-            Sides { remote: Side::Failed(error), local: Side::Absent }
-            | Sides { local: Side::Failed(error), remote: Side::Absent } => return Err(error.into()),
-            sides => text::lines(&name, &sides).iter().for_each(|line| console.result(line)),
-        },
+        ImageFormat::HumanReadable => text::lines(&name, &sides).iter().for_each(|line| console.result(line)),
         format => {
             let value = structured::value(&name, sides)?;
             console.result(structured::written(&value, format)?.trim_end());

@@ -1,28 +1,16 @@
 //! For programs: the keys that pack writes, with what Baler knows beside.
 
-use anyhow::{Context as _, bail};
 use baler_cnb::labels::BuildLabelBuildpack;
 use baler_image::{Identity, ImageName};
-use baler_platform::images::{Inspection, Side, Sides};
+use baler_platform::images::Inspection;
 use serde_json::{Map, Value, json};
 
-use super::Nowhere;
 use crate::arguments::ImageFormat;
+use crate::commands::sides::Both;
 
-pub(super) fn value(name: &ImageName, sides: Sides) -> anyhow::Result<Value> {
-    let is_nowhere = matches!((&sides.remote, &sides.local), (Side::Absent, Side::Absent));
-    if is_nowhere {
-        bail!(Nowhere(name.to_string()));
-    }
-    let side = |side: Side| match side {
-        Side::Present(inspection) => Ok(info(&inspection)),
-        Side::Absent => Ok(Value::Null),
-        Side::Failed(error) => Err(error).with_context(|| format!("preparing output for '{name}'")),
-    };
-    // Whoever asks for an image of this machine is not to be told that its registry cannot be reached.
-    let is_local = matches!(sides.local, Side::Present(_));
-    let remote = if is_local && matches!(sides.remote, Side::Failed(_)) { Value::Null } else { side(sides.remote)? };
-    Ok(json!({ "image_name": name.given(), "remote_info": remote, "local_info": side(sides.local)? }))
+pub(super) fn value(name: &ImageName, sides: Both<Inspection>) -> anyhow::Result<Value> {
+    let [remote, local] = sides.values(name, |inspection| Ok(info(&inspection)))?;
+    Ok(json!({ "image_name": name.given(), "remote_info": remote, "local_info": local }))
 }
 
 fn info(inspection: &Inspection) -> Value {

@@ -2,21 +2,14 @@
 
 use baler_cnb::labels::{BuildLabelBuildpack, BuilderLabel};
 use baler_image::{Identity, ImageName};
-use baler_platform::images::{Inspection, Side, Sides};
-use baler_platform::output::chain;
+use baler_platform::images::Inspection;
 
 use crate::commands::format::{bytes, or_dash, table};
+use crate::commands::sides::Both;
 
-pub(super) fn lines(name: &ImageName, sides: &Sides) -> Vec<String> {
+pub(super) fn lines(name: &ImageName, sides: &Both<Inspection>) -> Vec<String> {
     let mut lines = vec![format!("Inspecting image: '{name}'")];
-    for (heading, side) in [("REMOTE:", &sides.remote), ("LOCAL:", &sides.local)] {
-        lines.extend([String::new(), heading.to_owned()]);
-        match side {
-            Side::Present(inspection) => lines.extend(side_lines(inspection)),
-            Side::Absent => lines.push("(not present)".to_owned()),
-            Side::Failed(error) => lines.push(format!("(not known: {})", chain(error))),
-        }
-    }
+    lines.extend(sides.lines(side_lines));
     lines
 }
 

@@ -4,16 +4,16 @@ use baler_cnb::labels::ModuleLayers;
 use baler_cnb::order::{Group, ModuleReference};
 
 /// A group's element, and what is in it.
-pub(super) struct Element<'a> {
-    pub(super) module: &'a ModuleReference,
+pub(crate) struct Element<'a> {
+    pub(crate) module: &'a ModuleReference,
     /// The module is inside of itself, and is not opened again.
-    pub(super) is_cyclic: bool,
+    pub(crate) is_cyclic: bool,
     /// The groups of a composite; empty where it is none, or lies too deep.
-    pub(super) groups: Vec<Vec<Self>>,
+    pub(crate) groups: Vec<Vec<Self>>,
 }
 
 /// Opens an order to `depth` levels of composites.
-pub(super) fn open<'a>(order: &'a [Group], modules: &'a ModuleLayers, depth: Option<usize>) -> Vec<Vec<Element<'a>>> {
+pub(crate) fn open<'a>(order: &'a [Group], modules: &'a ModuleLayers, depth: Option<usize>) -> Vec<Vec<Element<'a>>> {
     groups(order, modules, depth, &mut Vec::new())
 }
 

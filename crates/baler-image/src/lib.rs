@@ -3,6 +3,7 @@
 //! Start at [`resolve`]: it turns an [`ImageName`] into a [`ResolvedImage`], which is what every phase works with.
 //! Documents keep the bytes that they were read from; nothing is serialised again that was not changed.
 
+mod again;
 mod config;
 mod digest;
 #[doc(hidden)]
@@ -20,6 +21,7 @@ mod source;
 mod steps;
 mod transfer;
 
+pub use again::read_again;
 pub use config::{History, ImageConfig, RootFs, RuntimeConfig};
 pub use digest::{Algorithm, Digest, InvalidDigest};
 pub use image::{Document, Identity, Layer, LayerCountMismatch, Parts, Place, ResolvedImage};

@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
-use baler_image::{Digest, SourceError};
+use baler_image::{Digest, SourceError, read_again};
 use baler_layer::apply::{ApplyError, ApplyOptions, Owners, apply};
 use baler_layer::move_tree::{MoveTreeError, move_tree};
 
@@ -35,6 +35,8 @@ pub enum ExtractError {
     Scratch { path: PathBuf, source: io::Error },
     #[error("could not unpack layer {diff_id}")]
     Apply { diff_id: Digest, source: ApplyError },
+    #[error("could not read layer {diff_id}")]
+    Damaged { diff_id: Digest, source: SourceError },
     #[error("layer {diff_id} has no directory {}", path.display())]
     Absent { diff_id: Digest, path: PathBuf },
     #[error("could not put an unpacked layer in its place")]
@@ -47,7 +49,8 @@ impl ExtractError {
     /// Whether the layer that was read is at fault: neither this machine, nor the way on which it came.
     pub fn is_of_layer(&self) -> bool {
         match self {
-            Self::Absent { .. } => true,
+            // What the way damages was asked for again, and comes right in the end.
+            Self::Absent { .. } | Self::Damaged { .. } => true,
             Self::Apply { source, .. } => is_of_layer(source),
             Self::Scratch { .. } | Self::Move { .. } | Self::Remove { .. } => false,
         }
@@ -56,13 +59,10 @@ impl ExtractError {
 
 fn is_of_layer(error: &ApplyError) -> bool {
     match error {
-        ApplyError::Read { source } => {
-            match source.get_ref().and_then(|inner| inner.downcast_ref::<SourceError>()) {
-                // What the way damages is asked for again, and comes right in the end.
-                Some(error) => error.is_damage_on_the_way(),
-                None => matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput),
-            }
-        }
+        ApplyError::Read { source } => match source.get_ref().and_then(|inner| inner.downcast_ref::<SourceError>()) {
+            Some(error) => error.is_damage_on_the_way(),
+            None => matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput),
+        },
         ApplyError::Malformed { .. }
         | ApplyError::BadName { .. }
         | ApplyError::BadHardLink { .. }
@@ -71,6 +71,16 @@ fn is_of_layer(error: &ApplyError) -> bool {
         | ApplyError::OtherDiffId { .. } => true,
         _ => false,
     }
+}
+
+/// Takes the directory out of the layer that `open` opens, which is read again where a registry damaged it on its way. The
+/// outer error is that of `open`.
+pub fn extract_from<O>(
+    open: impl Fn() -> Result<Box<dyn Read + Send>, O>,
+    extraction: &Extraction<'_>,
+) -> Result<Result<(), ExtractError>, O> {
+    let damaged = |source| ExtractError::Damaged { diff_id: extraction.diff_id.clone(), source };
+    read_again(open, |reader| extract(reader, extraction), damaged)
 }
 
 /// Takes the directory out of the layer that `reader` gives.

@@ -32,10 +32,11 @@ fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
-    let tests: [(&str, Test); 5] = [
+    let tests: [(&str, Test); 6] = [
         ("directories_keep_their_owners", directories_keep_their_owners),
         ("files_belong_to_mapped_ids", files_belong_to_mapped_ids),
         ("a_layer_may_come_from_another_place", a_layer_may_come_from_another_place),
+        ("what_a_registry_damages_is_unpacked_anew", support::damaging::check),
         ("a_wrong_layer_leaves_nothing", a_wrong_layer_leaves_nothing),
         ("what_a_killed_process_left_is_removed", what_a_killed_process_left_is_removed),
     ];

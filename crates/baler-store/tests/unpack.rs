@@ -99,6 +99,11 @@ fn a_layer_of_before_a_power_failure_is_unpacked_again() {
 }
 
 #[test]
+fn what_a_registry_damages_is_unpacked_anew() {
+    support::damaging::check(&single());
+}
+
+#[test]
 fn a_layer_that_is_not_what_it_should_be_leaves_nothing() {
     let (_directory, store) = store();
     let layer = put_layer(&store, &[("file", "x")]);

@@ -4,7 +4,7 @@ use baler_cnb::labels::LifecycleMetadata;
 use baler_image::{ResolvedImage, Source};
 
 use crate::error_text::chain;
-use crate::extract::{Extraction, extract};
+use crate::extract::{Extraction, extract_from};
 use crate::files::{make_directories, remove_tree};
 use crate::log::Log;
 use crate::mounted::{BuildUser, MountedDirectory};
@@ -36,7 +36,7 @@ pub(super) fn restore_from_previous(
             scratch: &layers.host,
             owner: user.host,
         };
-        Ok(extract(source.blob(&layer.descriptor)?, &extraction)?)
+        Ok(extract_from(|| source.blob(&layer.descriptor), &extraction)??)
     };
     if let Err(error) = attempt() {
         log.warn(&format!("Skipping SBOM of previous image: {}", chain(error.as_ref())));

@@ -1,12 +1,13 @@
 //! Places that an image is written to: one that holds nothing else, and several at once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use baler_daemon::DaemonSink;
 use baler_image::{
     BlobWriter, Descriptor, Digest, ImageName, Manifest, Place, ResolvedImage, Sink, SinkError, Source, Target,
+    read_again,
 };
 use baler_registry::{Mounted, RegistrySink, Repository};
 use baler_store::LayoutDraft;
@@ -179,10 +180,13 @@ fn copy_blobs(from: &OnePlace, to: &OnePlace, name: &ImageName, manifest: &[u8])
         if is_mounted == Some(true) || is_foreign(blob) || sink.has_blob(&blob.digest)? {
             continue;
         }
-        let mut reader = from.source.blob(blob).map_err(|error| failed(io::Error::other(error)))?;
-        let mut writer = sink.begin_blob()?;
-        io::copy(&mut reader, &mut writer).map_err(failed)?;
-        writer.commit(&blob.digest, blob.size)?;
+        let unread = |error| failed(io::Error::other(error));
+        let copy = |mut reader: &mut (dyn Read + Send)| {
+            let mut writer = sink.begin_blob()?;
+            io::copy(&mut reader, &mut writer).map_err(failed)?;
+            writer.commit(&blob.digest, blob.size)
+        };
+        read_again(|| from.source.blob(blob).map_err(unread), copy, unread)??;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use baler_layer::stat_manifest::{StatManifest, StatManifestError};
 use super::{Restoration, RestoreError, RestoreInputs, RestoredLayer};
 use crate::cache::{Cache, CacheError};
 use crate::error_text::chain;
-use crate::extract::{ExtractError, Extraction, extract};
+use crate::extract::{ExtractError, Extraction, extract_from};
 use crate::files::{FileError, remove_tree};
 use crate::layers_directory::{self, LayerId};
 use crate::log::Log;
@@ -108,7 +108,7 @@ fn restore_layer(
         scratch: &inputs.layers.host,
         owner: inputs.user.host,
     };
-    extract(cache.read(&diff_id)?, &extraction).inspect_err(|error| tell(cache, &diff_id, error))?;
+    extract_from(|| cache.read(&diff_id), &extraction)?.inspect_err(|error| tell(cache, &diff_id, error))?;
     let manifest = StatManifest::take(&place.host)?;
     Ok(RestoredLayer { diff_id, manifest, device: device(&place.host)?, is_kept_tree: false })
 }

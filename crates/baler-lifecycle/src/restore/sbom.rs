@@ -12,7 +12,7 @@ use super::data::{RestoredData, tell};
 use super::{RestoreError, RestoreInputs};
 use crate::cache::Cache;
 use crate::error_text::chain;
-use crate::extract::{Extraction, extract};
+use crate::extract::{Extraction, extract_from};
 use crate::files::{FileError, make_directory, remove_tree, write_file};
 use crate::layers_directory::LayerId;
 use crate::log::Log;
@@ -48,7 +48,7 @@ fn unpack(inputs: &RestoreInputs<'_>, cache: &dyn Cache, sha: &str) -> Result<()
         scratch: &inputs.layers.host,
         owner: inputs.user.host,
     };
-    Ok(extract(cache.read(&diff_id)?, &extraction).inspect_err(|error| tell(cache, &diff_id, error))?)
+    Ok(extract_from(|| cache.read(&diff_id), &extraction)?.inspect_err(|error| tell(cache, &diff_id, error))?)
 }
 
 /// Copies `sbom/<origin>/<bp>/<layer>/sbom.*json` to `<bp>/<layer>.sbom.*json`, for buildpacks that are here.

@@ -282,6 +282,11 @@ fn a_damaged_cache_image_is_dropped_and_made_again() {
             };
             ["analyze", "detect", "restore", "build", "export"].map(phase).concat()
         };
+        // What passes is asked for again.
+        registry.rule(Rule::new("GET", &layer_now(), Fault::Damage).times(2));
+        let output = build();
+        assert!(output.contains(restored) && !output.contains("Warning: Skipping"), "{output}");
+        registry.clear_rules();
         for _ in 0..2 {
             let wrong = layer_now();
             registry.rule(Rule::new("GET", &wrong, Fault::Damage).always());

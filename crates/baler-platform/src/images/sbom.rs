@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use baler_cnb::labels::{LIFECYCLE_METADATA, LifecycleMetadata};
 use baler_image::{ImageName, Platform, SourceError, Wanted};
-use baler_lifecycle::extract::{ExtractError, Extraction, extract};
+use baler_lifecycle::extract::{ExtractError, Extraction, extract_from};
 
 use crate::context::Context;
 use crate::places::{Asked, LocateError, Needed, Search, locate};
@@ -62,8 +62,6 @@ pub fn download_sbom(
     }
     let parent = target.parent().unwrap_or(directory);
     fs_err::create_dir_all(parent).map_err(|source| SbomError::Directory { path: parent.to_owned(), source })?;
-    let reader = located.source(context.store).blob(&layer.descriptor);
-    let reader = reader.map_err(|source| SbomError::Read { name: name.clone(), source })?;
     let path_in_image = Path::new("/").join(PATH);
     let extraction = Extraction {
         diff_id: &layer.diff_id,
@@ -72,6 +70,10 @@ pub fn download_sbom(
         scratch: directory,
         owner: None,
     };
-    extract(reader, &extraction)?;
+    let open = || {
+        let reader = located.source(context.store).blob(&layer.descriptor);
+        reader.map_err(|source| SbomError::Read { name: name.clone(), source })
+    };
+    extract_from(open, &extraction)??;
     Ok(target)
 }

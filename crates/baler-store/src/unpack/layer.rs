@@ -1,10 +1,10 @@
 //! One layer: looked for, waited for, or unpacked.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use baler_image::{Digest, Layer, Source, SourceError};
+use baler_image::{Digest, Layer, Source, SourceError, read_again};
 use baler_layer::apply::{ApplyError, ApplyOptions, Owners, apply};
 use baler_layer::ownership::OwnershipIndex;
 use baler_sandbox::{IdMap, IdMapMode, OperationCall, OperationError, run_with_ids};
@@ -28,6 +28,12 @@ pub(super) struct Unpacking<'a> {
     key: String,
     boot: String,
     progress: &'a (dyn Fn(UnpackEvent<'_>) + Sync),
+}
+
+/// A layer's blob: a file of the store, or what comes from elsewhere.
+enum Content<'a> {
+    File(File),
+    Reader(&'a mut (dyn Read + Send)),
 }
 
 impl<'a> Unpacking<'a> {
@@ -116,15 +122,24 @@ impl<'a> Unpacking<'a> {
     }
 
     fn make(&self, layer: &Layer) -> Result<Scratch, UnpackError> {
+        let Some(file) = self.own_blob(layer) else { return self.make_from_source(layer) };
+        self.make_of(layer, Content::File(file)).map_err(|error| self.damage(layer).unwrap_or(error))
+    }
+
+    /// Unpacks the source's blob, and unpacks it anew where a registry damaged it on its way.
+    fn make_from_source(&self, layer: &Layer) -> Result<Scratch, UnpackError> {
+        let failed = |source| UnpackError::Read { digest: layer.diff_id.clone(), source };
+        let open = || self.source.blob(&layer.descriptor).map_err(failed);
+        read_again(open, |reader| self.make_of(layer, Content::Reader(reader)), failed)?
+    }
+
+    fn make_of(&self, layer: &Layer, content: Content<'_>) -> Result<Scratch, UnpackError> {
         let scratch = self.scratch(layer, "unpack")?;
-        let made = match self.id_map.mode() {
-            IdMapMode::Single => self.make_as_caller(layer, &scratch),
-            IdMapMode::SubIds | IdMapMode::Root => self.make_with_ids(layer, &scratch),
-        };
-        match made {
-            Ok(()) => Ok(scratch),
-            Err(error) => Err(self.damage(layer).unwrap_or(error)),
+        match self.id_map.mode() {
+            IdMapMode::Single => Self::make_as_caller(layer, &scratch, content)?,
+            IdMapMode::SubIds | IdMapMode::Root => self.make_with_ids(layer, &scratch, content)?,
         }
+        Ok(scratch)
     }
 
     /// Whether a layer could not be unpacked because its blob in the store is damaged.
@@ -136,7 +151,7 @@ impl<'a> Unpacking<'a> {
         Some(UnpackError::Read { digest: layer.diff_id.clone(), source })
     }
 
-    fn make_as_caller(&self, layer: &Layer, scratch: &Scratch) -> Result<(), UnpackError> {
+    fn make_as_caller(layer: &Layer, scratch: &Scratch, content: Content<'_>) -> Result<(), UnpackError> {
         let digest = || layer.diff_id.clone();
         let tree = scratch.subdirectory(TREE);
         let tree = tree.map_err(|source| UnpackError::Scratch { digest: digest(), source })?;
@@ -144,24 +159,22 @@ impl<'a> Unpacking<'a> {
         readable_for_all(&tree).map_err(|error| keep(error, tree.clone()))?;
         let options =
             ApplyOptions { expected_diff_id: Some(layer.diff_id.clone()), ..ApplyOptions::new(Owners::Record) };
-        let applied = if let Some(file) = self.own_blob(layer) {
-            apply(file, &tree, &options)
-        } else {
-            let reader = self.source.blob(&layer.descriptor);
-            apply(reader.map_err(|source| UnpackError::Read { digest: digest(), source })?, &tree, &options)
+        let applied = match content {
+            Content::File(file) => apply(file, &tree, &options),
+            Content::Reader(reader) => apply(reader, &tree, &options),
         };
         let applied = applied.map_err(|error| apply_failed(digest(), error, &tree))?;
         let path = scratch.path().join(OWNERS);
         write_owners(&path, &applied.writable).map_err(|error| keep(error, path))
     }
 
-    fn make_with_ids(&self, layer: &Layer, scratch: &Scratch) -> Result<(), UnpackError> {
+    fn make_with_ids(&self, layer: &Layer, scratch: &Scratch, content: Content<'_>) -> Result<(), UnpackError> {
         let digest = || layer.diff_id.clone();
         let keep = |source| UnpackError::Keep { digest: digest(), path: scratch.path().to_owned(), source };
         self.give_to_root(scratch.path()).map_err(keep)?;
-        let file = match self.own_blob(layer) {
-            Some(file) => file,
-            None => self.spool(layer)?,
+        let file = match content {
+            Content::File(file) => file,
+            Content::Reader(reader) => self.spool(layer, reader)?,
         };
         let call = OperationCall {
             name: UNPACK_OPERATION.name.to_owned(),
@@ -188,11 +201,9 @@ impl<'a> Unpacking<'a> {
     }
 
     /// The layer's blob out of the source, in a file without a name.
-    fn spool(&self, layer: &Layer) -> Result<File, UnpackError> {
+    fn spool(&self, layer: &Layer, mut reader: &mut (dyn Read + Send)) -> Result<File, UnpackError> {
         let digest = || layer.diff_id.clone();
         let tmp = self.store.tmp();
-        let reader = self.source.blob(&layer.descriptor);
-        let mut reader = reader.map_err(|source| UnpackError::Read { digest: digest(), source })?;
         let mut copy = || {
             let mut file = tempfile::tempfile_in(&tmp)?;
             io::copy(&mut reader, &mut file)?;

@@ -1,6 +1,8 @@
 //! Small images with real layers.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod damaging;
+
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,6 @@
 //! Images between store and registry, and looked at there: pull, push, tag, resolve, sbom download.
 
+use baler_test_registry::{Fault, Options, Rule, TestRegistry};
 use serde_json::Value;
 
 use crate::support::{Base, Place, Registry, User, application, buildpack, users};
@@ -115,6 +116,31 @@ fn bills_of_materials_are_written_whole_or_not_at_all() {
         let builder = place.run(&["sbom", "download", "builder", "-o", "other"]).failure(1);
         assert!(builder.stderr.contains("could not find SBoM information on 'builder'"), "{}", builder.stderr);
     }
+}
+
+/// It is unpacked straight out of the registry, and what was unpacked of a damaged layer is thrown away.
+#[test]
+fn a_bill_of_materials_that_comes_damaged() {
+    let Some(place) = with_app(User::Caller) else { return };
+    let registry = TestRegistry::start(Options::default()).unwrap();
+    let app = format!("{}/app:1", registry.address());
+    place.run(&["push", "app", &app]).success();
+    let download = || place.run(&["-v", "sbom", "download", "--remote", &app, "--output-dir", "boms"]);
+    // The store has the config: what is read is the layer.
+    let damage = || Rule::new("GET", "/v2/app/blobs/*", Fault::Damage);
+    registry.rule(damage().always());
+    let failed = download().failure(1);
+    assert!(failed.stderr.contains(" is damaged: its bytes have the digest sha256:"), "{failed:#?}");
+    assert!(failed.stderr.contains(", at the last of 3 tries"), "{failed:#?}");
+    assert!(failed.stderr.contains("hint: the registry, or a proxy or mirror before it"), "{failed:#?}");
+    for (directory, count) in [("boms", 1), ("boms/layers", 0)] {
+        assert_eq!(std::fs::read_dir(place.path().join(directory)).unwrap().count(), count, "{directory}");
+    }
+    registry.clear_rules();
+    registry.rule(damage().times(2));
+    let told = download().success().stdout;
+    assert_eq!(told.matches(" damaged: its bytes have the digest ").count(), 2, "{told}");
+    assert!(place.path().join("boms/layers/sbom/launch/test_bill/data/sbom.cdx.json").is_file());
 }
 
 #[test]

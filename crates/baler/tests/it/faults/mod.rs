@@ -58,6 +58,7 @@ slow:seconds=0.01                                          | pull               
 damage:on=manifests                                        | resolve                                         | sent bytes with the digest
 damage                                                     | pull publish rebase                             | sent bytes with the digest
 damage:path=*LARGE                                         | pull publish                                    | sent blob LARGE damaged
+damage:path=/v2/cache/blobs/*,after=1,times=2              | restore                                         | sent blob sha256:
 damage:on=manifests,path=/v2/cache/*                       | restore                                         | sent bytes with the digest
 TOKENS token-expires:after=1                               | pull push publish                               | -
 TOKENS token-expires:method=PATCH                          | push                                            | -

@@ -189,6 +189,16 @@ impl RegistryError {
         url.split_once("://").map_or(url.as_str(), |(_, rest)| rest).split('/').next()
     }
 
+    /// The status of an answer that is no success.
+    pub fn status(&self) -> Option<u16> {
+        match self.root() {
+            Self::NotFound { .. } => Some(404),
+            Self::RateLimited { .. } => Some(429),
+            Self::Refused { status, .. } | Self::Status { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
     /// Whether there is nobody to talk to.
     pub(crate) fn is_out_of_reach(&self) -> bool {
         matches!(

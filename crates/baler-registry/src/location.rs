@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::percent;
+
 /// An absolute address of the web.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Location {
@@ -129,16 +131,7 @@ fn is_printable(text: &str) -> bool {
 
 /// Percent-encodes what may not stand in a query's value or a form.
 pub(crate) fn encode(value: &str) -> String {
-    use fmt::Write as _;
-    let mut encoded = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~:/,".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            write!(encoded, "%{byte:02X}").expect("writing to a String cannot fail");
-        }
-    }
-    encoded
+    percent::encode(value, |byte| byte.is_ascii_alphanumeric() || b"-._~:/,".contains(&byte))
 }
 
 impl fmt::Display for Location {

@@ -1,5 +1,6 @@
 //! What errors mean to the person at the terminal: exit codes, details, hints. Decided by type, never by text.
 
+mod download;
 mod registry;
 
 use baler_daemon::DaemonError;
@@ -127,6 +128,7 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
         hints.push("`baler images` lists what is there".to_owned());
     }
     hints.extend(registry::hints(error));
+    hints.extend(download::hints(error));
     if let Some(NotPublished { kept, .. }) = find(error) {
         hints.extend(kept.iter().map(push_hint));
     }

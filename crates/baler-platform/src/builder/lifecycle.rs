@@ -1,4 +1,5 @@
-//! The lifecycle in a builder: this program's own, or one that `[lifecycle] uri` names (platform-behaviour 4.12).
+//! The lifecycle in a builder: this program's own, a release of the reference's, or one that `[lifecycle] uri` names
+//! (platform-behaviour 4.12).
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, Read};
@@ -17,8 +18,10 @@ use serde::Deserialize;
 use super::config::LifecycleConfig;
 use super::draft::Draft;
 use super::error::CreateError;
+use super::release::{InvalidVersion, ReleaseVersion};
 use crate::context::Context;
 use crate::modules::{DownloadError, InvalidLocator, Origin, download};
+use crate::output::Level;
 use crate::places::{Asked, LocateError, Located, Needed, Search, locate};
 use crate::version;
 
@@ -32,10 +35,13 @@ const MAXIMUM_SIZE: u64 = 1 << 34;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LifecycleError {
-    #[error(
-        "lifecycle version '{version}' is not the one of this program, which is {own}: leave [lifecycle] out, or name an archive with 'uri'"
-    )]
-    OtherVersion { version: String, own: &'static str },
+    #[error("{0}")]
+    Version(#[from] InvalidVersion),
+    /// `own` is the version that need not be fetched.
+    #[error("could not get version {version} of the lifecycle")]
+    Release { version: String, own: &'static str, source: DownloadError },
+    #[error("there is no release of the lifecycle for {platform}: name an archive with [lifecycle] uri")]
+    NoRelease { platform: Platform },
     #[error("{0}")]
     NoLauncher(#[from] NoLauncher),
     #[error(
@@ -94,9 +100,11 @@ impl Lifecycle {
         if !config.uri.is_empty() {
             return Self::from_uri(context, &config.uri, base, platform);
         }
-        let own = version::REFERENCE_LIFECYCLE;
-        if !config.version.is_empty() && config.version.trim_start_matches('v') != own {
-            return Err(LifecycleError::OtherVersion { version: config.version.clone(), own });
+        if !config.version.is_empty() {
+            let version: ReleaseVersion = config.version.parse()?;
+            if version.to_string() != version::REFERENCE_LIFECYCLE {
+                return Self::from_release(context, &version, platform);
+            }
         }
         let architecture = &platform.architecture;
         let launcher =
@@ -114,6 +122,21 @@ impl Lifecycle {
         let archive = Archive::find(context, &Origin::parse(uri, base)?, platform)?;
         let description = archive.survey(context, uri)?;
         Ok(Self { description, source: Source::Archive { uri: uri.to_owned(), archive } })
+    }
+
+    fn from_release(
+        context: &Context<'_>,
+        version: &ReleaseVersion,
+        platform: &Platform,
+    ) -> Result<Self, LifecycleError> {
+        let no_release = || LifecycleError::NoRelease { platform: platform.clone() };
+        let uri = version.url(platform).ok_or_else(no_release)?;
+        context.output.line(Level::Info, &format!("Downloading lifecycle {version} from {uri}"));
+        let own = version::REFERENCE_LIFECYCLE;
+        let failed = |source| LifecycleError::Release { version: version.to_string(), own, source };
+        let archive = Archive::Downloaded(download(context, &uri).map_err(failed)?);
+        let description = archive.survey(context, &uri)?;
+        Ok(Self { description, source: Source::Archive { uri, archive } })
     }
 
     /// Adds the layer; `user` is the build user.

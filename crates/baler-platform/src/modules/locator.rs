@@ -1,8 +1,11 @@
 //! Where a module is, as people write it (platform-behaviour 3.9), parsed once.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use baler_image::ImageName;
+use baler_registry::percent_decode;
 
 /// Which module is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +147,7 @@ fn uri(text: &str, scheme: &str, rest: &str) -> Result<Locator, InvalidLocator> 
         "file" => {
             // file:///a and file:/a; between the slashes of file://HOST/a stands nothing or `localhost`.
             let plain = rest.strip_prefix('/').map_or(rest, |rest| rest.strip_prefix("localhost").unwrap_or(rest));
-            let path = Path::new("/").join(decode(plain));
+            let path = Path::new("/").join(OsStr::from_bytes(&percent_decode(plain)));
             if path.exists() {
                 Ok(Locator::From(Origin::Path(path)))
             } else {
@@ -154,24 +157,6 @@ fn uri(text: &str, scheme: &str, rest: &str) -> Result<Locator, InvalidLocator> 
         "http" | "https" => Ok(Locator::From(Origin::Url(given()))),
         other => Err(InvalidLocator::Scheme { text: given(), scheme: other.to_owned() }),
     }
-}
-
-/// Text with `%20` and the like.
-fn decode(text: &str) -> PathBuf {
-    use std::os::unix::ffi::OsStringExt;
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let digits = || std::str::from_utf8(tail.get(..2)?).ok();
-        if let (b'%', Some(byte)) = (first, digits().and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
-            bytes.push(byte);
-            rest = &tail[2..];
-        } else {
-            bytes.push(*first);
-            rest = tail;
-        }
-    }
-    std::ffi::OsString::from_vec(bytes).into()
 }
 
 /// `namespace/name` or `namespace/name@version`, as entries of the community's registry are called.

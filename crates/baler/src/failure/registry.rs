@@ -2,6 +2,7 @@
 
 use baler_image::{ImageName, Place, ResolveError, SinkError, SourceError};
 use baler_platform::DestinationError;
+use baler_platform::modules::DownloadError;
 use baler_platform::places::{LocateError, Looked, PublishError};
 use baler_registry::{HelperError, KeychainError, Origin, RegistryError, Tags, TlsFault};
 
@@ -114,7 +115,7 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
         Some(ResolveError::Schema1 { .. }) => return vec![SCHEMA_1.to_owned()],
         _ => {}
     }
-    let Some(root) = root(error) else { return Vec::new() };
+    let Some(root) = root(error).filter(|_| find::<DownloadError>(error).is_none()) else { return Vec::new() };
     let host = host(error).unwrap_or("REGISTRY");
     let is_push = matches!(find(error), Some(SinkError::Refused { .. }));
     let hint = match root {
@@ -126,12 +127,6 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
             };
             format!("{wait}; one who is logged in may ask more often: `baler login {host}`")
         }
-        RegistryError::HostNotFound { .. } => {
-            format!("is {host} spelt right? Where names are found through a proxy only, set https_proxy")
-        }
-        RegistryError::NameServer { .. } => {
-            "is there a network here? /etc/resolv.conf names the name servers; where names are found through a proxy only, set https_proxy".to_owned()
-        }
         RegistryError::Connect { .. } => {
             format!("is a registry running at {host}? A firewall, or a proxy that must be named with https_proxy?")
         }
@@ -139,12 +134,12 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
         RegistryError::Status { status, .. } => status_hint(*status).to_owned(),
         RegistryError::NotFound { .. } if find::<SinkError>(error).is_some() => FORGOTTEN.to_owned(),
         RegistryError::TimedOut { .. } => {
-            "the network or the registry is at fault; where it only needs longer, set BALER_REGISTRY_TIMEOUT=SECONDS".to_owned()
+            "the network or the registry is at fault; where it only needs longer, set BALER_REGISTRY_TIMEOUT=SECONDS"
+                .to_owned()
         }
         RegistryError::Broken { .. } | RegistryError::Truncated { .. } => {
             "the network or the registry is at fault; what was transferred is kept, so try again".to_owned()
         }
-        RegistryError::Proxy { .. } | RegistryError::ProxyOutOfReach { .. } => "see https_proxy and http_proxy; no_proxy names hosts without one".to_owned(),
         RegistryError::NotADocument { .. } => {
             format!("does something answer in place of {host}: a proxy, or a page that wants a login to the network?")
         }
@@ -154,9 +149,25 @@ pub(super) fn hints(error: &anyhow::Error) -> Vec<String> {
         }
         RegistryError::Credentials { source, .. } => return credentials(source),
         RegistryError::Certificates { .. } => "a certificate NAME.cert needs its key in NAME.key".to_owned(),
-        _ => return Vec::new(),
+        other => return way_hint(other, host).into_iter().collect(),
     };
     vec![hint]
+}
+
+/// What helps on the way to any server.
+pub(super) fn way_hint(error: &RegistryError, host: &str) -> Option<String> {
+    Some(match error {
+        RegistryError::HostNotFound { .. } => {
+            format!("is {host} spelt right? Where names are found through a proxy only, set https_proxy")
+        }
+        RegistryError::NameServer { .. } => {
+            "is there a network here? /etc/resolv.conf names the name servers; where names are found through a proxy only, set https_proxy".to_owned()
+        }
+        RegistryError::Proxy { .. } | RegistryError::ProxyOutOfReach { .. } => {
+            "see https_proxy and http_proxy; no_proxy names hosts without one".to_owned()
+        }
+        _ => return None,
+    })
 }
 
 fn refused(origin: Option<&Origin>, status: u16, host: &str, is_push: bool) -> String {

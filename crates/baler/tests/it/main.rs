@@ -27,6 +27,7 @@ mod isolation;
 mod killed;
 mod launch_cache;
 mod launch_rules;
+mod lifecycle_release;
 mod login;
 mod misbehaviour;
 mod modules;

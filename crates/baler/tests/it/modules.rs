@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use baler_layer::tar::{Attributes, Owner, TarWriter};
 
-use crate::support::{Outcome, Place, User, application, buildpack, users, write};
+use crate::support::{Outcome, Place, User, application, buildpack, outcome, users, write};
 
 const SAY: &str = "echo \"[${0%/bin/build}]\"";
 
@@ -168,7 +168,18 @@ fn a_url_is_downloaded_once() {
     let absent = url.replace("two.tar", "absent").replace("http://", "http://name:secret@");
     let failed = place.build(&["-b", &absent]).failure(1);
     assert!(failed.stderr.contains("the server answered 404"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("hint: is the address right?\n  hint: fetched in another way"), "{}", failed.stderr);
     assert!(!failed.stderr.contains("secret"), "{}", failed.stderr);
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let failed = place.build(&["-b", &format!("http://{nobody}/x.tgz")]).failure(1).stderr;
+    assert!(failed.contains(&format!("hint: does a server run at {nobody}?")), "{failed}");
+    let failed = place.build(&["-b", "https:///x.tgz"]).failure(1).stderr;
+    assert!(failed.contains("'https:///x.tgz' is no address of a file"), "{failed}");
+    let mut command =
+        place.command(&["build", "app", "-B", "builder", "-p", "app", "-b", "https://files.example/x.tgz"]);
+    let failed = outcome(command.env("https_proxy", "http://me:s3cret@127.0.0.1:1")).failure(1).stderr;
+    assert!(failed.contains("the proxy 127.0.0.1:1 cannot be reached"), "{failed}");
+    assert!(failed.contains("hint: see https_proxy and http_proxy") && !failed.contains("s3cret"), "{failed}");
 }
 
 #[test]

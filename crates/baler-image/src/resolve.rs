@@ -28,7 +28,8 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    fn platform(&self) -> &Platform {
+    /// The platform that is asked for.
+    pub fn platform(&self) -> &Platform {
         match self {
             Self::Exactly(platform) | Self::Preferably(platform) => platform,
         }

@@ -22,6 +22,7 @@ pub mod project;
 pub mod rebase;
 pub mod run;
 mod strict_toml;
+mod targets;
 mod transfers;
 mod trial;
 mod unpack;
@@ -30,3 +31,4 @@ pub mod version;
 pub mod volumes;
 
 pub use destination::{Delivery, DestinationError, Kept, NotPublished};
+pub use targets::TargetsError;

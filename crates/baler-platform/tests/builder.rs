@@ -90,7 +90,8 @@ impl Fixture {
             names: vec!["builder".parse().unwrap()],
             is_published: false,
             config: path,
-            target: None,
+            targets: Vec::new(),
+            names_parts: false,
             flattened: Vec::new(),
             labels: std::collections::BTreeMap::new(),
         };

@@ -1,15 +1,15 @@
 //! Puts a builder together (platform-behaviour 4.5, 4.12): layers in pack's order, with pack's labels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use baler_cnb::buildpack::{ModuleInfo, Target as BuildTarget};
+use baler_cnb::buildpack::ModuleInfo;
 use baler_cnb::labels::{
     BUILDER_METADATA, BUILDPACK_LAYERS, BUILDPACK_ORDER, BUILDPACK_SYSTEM, EXTENSION_LAYERS, EXTENSION_ORDER,
     ModuleLayers, encode, encode_order,
 };
 use baler_cnb::order::{Group, System, SystemModules};
-use baler_image::{Digest, ImageName, Platform, Target, Wanted};
+use baler_image::{Digest, ImageName, Platform, ResolvedImage, Sink, Target, Wanted};
 
 use super::check::check;
 use super::config::{BuilderConfig, ConfigError, ModuleSource};
@@ -23,6 +23,7 @@ use crate::destination::{Delivery, Destination, IfRefused, Writing};
 use crate::modules::{Fetcher, ModuleKind, Modules, Origin};
 use crate::output::Level;
 use crate::places::{Asked, Likely, Located, Needed, Search, locate};
+use crate::targets;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -34,7 +35,9 @@ pub struct CreateRequest {
     /// The builder.toml.
     pub config: PathBuf,
     /// Instead of the targets of the builder.toml.
-    pub target: Option<Platform>,
+    pub targets: Vec<Platform>,
+    /// In registries, the images of an index get names of their own, too.
+    pub names_parts: bool,
     /// Buildpacks that share a layer.
     pub flattened: Vec<Flattened>,
     /// Further labels.
@@ -44,6 +47,7 @@ pub struct CreateRequest {
 /// A builder that was made.
 #[derive(Debug)]
 pub struct CreatedBuilder {
+    /// That of the index, where it is for several platforms.
     pub digest: Digest,
     /// Buildpacks by id and version.
     pub buildpacks: Vec<(String, String)>,
@@ -55,52 +59,110 @@ struct Listed {
     infos: Vec<ModuleInfo>,
 }
 
-/// Makes the builder.
+/// What the builder for one platform is put together from.
+struct Parts {
+    /// The build image.
+    located: Located,
+    user: (u32, u32),
+    lifecycle: Lifecycle,
+    buildpacks: Listed,
+    extensions: Listed,
+    groups: Vec<Group>,
+    extension_groups: Vec<Group>,
+}
+
+/// Makes the builder: an image, or several and an index of them.
 pub fn create(context: &Context<'_>, request: &CreateRequest) -> Result<CreatedBuilder, CreateError> {
     let config = config::read(&request.config)?;
     for warning in &config.warnings {
         context.output.line(Level::Warning, &format!("builder configuration: {warning}"));
     }
-    let base = request.config.parent().map_or_else(PathBuf::new, Path::to_owned);
     // Before anything else is done: one may not be allowed to write there.
     let destination = Destination::open(context, &request.names, Delivery::published(request.is_published))?;
-    let located = find_build_image(context, &config, request.target.as_ref(), &base)?;
-    let image = &located.image;
-    let user = (labels::id(image, "CNB_USER_ID")?, labels::id(image, "CNB_GROUP_ID")?);
-    let lifecycle =
-        Lifecycle::find(context, &config.lifecycle, &base, image.platform()).map_err(CreateError::FetchLifecycle)?;
+    let targets = targets::choose(&request.targets, &config.targets, destination.room())?;
+    let find = |wanted: &Wanted| {
+        let found = Parts::find(context, request, &config, wanted);
+        found.map_err(|source| if targets.len() > 1 { CreateError::of(wanted, source) } else { source })
+    };
+    let parts = targets.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+    let known: Vec<&Located> = parts.iter().map(|parts| &parts.located).collect();
+    // Images without their index cannot be sent later.
+    let if_refused = if parts.len() > 1 { IfRefused::Forget } else { IfRefused::Keep };
+    let writing = Writing { known: &known, likely: Likely::There, if_refused };
+    let digest = destination.write(&writing, |sink| {
+        let write = |parts: &Parts| parts.write(context, request, &config, (sink, destination.name()));
+        match &parts[..] {
+            [parts] => {
+                let built = write(parts)?;
+                destination.put_names(sink, &built)?;
+                Ok(built.digest().clone())
+            }
+            several => {
+                let mut images = Vec::new();
+                for parts in several {
+                    let platform = parts.located.image.platform();
+                    context.output.line(Level::Info, &format!("Putting the builder for {platform} together"));
+                    let image = write(parts)?;
+                    destination.put_part(sink, &image, request.names_parts)?;
+                    images.push(image);
+                }
+                Ok::<_, CreateError>(destination.put_index(sink, &images)?)
+            }
+        }
+    })?;
+    let buildpacks: BTreeSet<_> = parts.into_iter().flat_map(|parts| parts.buildpacks.modules.into_keys()).collect();
+    Ok(CreatedBuilder { digest, buildpacks: buildpacks.into_iter().collect() })
+}
 
-    let fetcher = Fetcher::new(context, image.platform());
-    let get = |kind, sources| fetch(context, &fetcher, kind, sources, &base);
-    let buildpacks = get(ModuleKind::Buildpack, &config.buildpacks).map_err(CreateError::AddBuildpacks)?;
-    let extensions = get(ModuleKind::Extension, &config.extensions).map_err(CreateError::AddExtensions)?;
-    let groups = order::resolve(&config.order, &buildpacks.modules, ModuleKind::Buildpack);
-    let groups = groups.map_err(CreateError::Order)?;
-    let extension_groups = order::resolve(&config.order_extensions, &extensions.modules, ModuleKind::Extension);
-    let extension_groups = required(extension_groups.map_err(CreateError::ExtensionOrder)?);
-    check(image, &lifecycle.description, &buildpacks.modules, &extensions.modules)?;
+impl Parts {
+    fn find(
+        context: &Context<'_>,
+        request: &CreateRequest,
+        config: &BuilderConfig,
+        wanted: &Wanted,
+    ) -> Result<Self, CreateError> {
+        let base = request.config.parent().map_or_else(PathBuf::new, Path::to_owned);
+        let located = find_build_image(context, config, wanted, &base)?;
+        let image = &located.image;
+        let user = (labels::id(image, "CNB_USER_ID")?, labels::id(image, "CNB_GROUP_ID")?);
+        let lifecycle = Lifecycle::find(context, &config.lifecycle, &base, image.platform());
+        let lifecycle = lifecycle.map_err(CreateError::FetchLifecycle)?;
+        let fetcher = Fetcher::new(context, image.platform());
+        let get = |kind, sources| fetch(context, &fetcher, kind, sources, &base);
+        let buildpacks = get(ModuleKind::Buildpack, &config.buildpacks).map_err(CreateError::AddBuildpacks)?;
+        let extensions = get(ModuleKind::Extension, &config.extensions).map_err(CreateError::AddExtensions)?;
+        let groups = order::resolve(&config.order, &buildpacks.modules, ModuleKind::Buildpack);
+        let groups = groups.map_err(CreateError::Order)?;
+        let extension_groups = order::resolve(&config.order_extensions, &extensions.modules, ModuleKind::Extension);
+        let extension_groups = required(extension_groups.map_err(CreateError::ExtensionOrder)?);
+        check(image, &lifecycle.description, &buildpacks.modules, &extensions.modules)?;
+        Ok(Self { located, user, lifecycle, buildpacks, extensions, groups, extension_groups })
+    }
 
-    let known = [&located];
-    let writing = Writing { known: &known, likely: Likely::There, if_refused: IfRefused::Keep };
-    let built = destination.write(&writing, |sink| {
-        baler_store::copy_layers(image, located.source(context.store), sink, &|_| {})?;
+    /// Writes the blobs of the builder; it has no name yet.
+    fn write(
+        &self,
+        context: &Context<'_>,
+        request: &CreateRequest,
+        config: &BuilderConfig,
+        (sink, name): (&dyn Sink, &ImageName),
+    ) -> Result<ResolvedImage, CreateError> {
+        let image = &self.located.image;
+        baler_store::copy_layers(image, self.located.source(context.store), sink, &|_| {})?;
         let mut draft = Draft::new(context, image, sink);
-        draft.directories(user)?;
-        lifecycle.add(context, &mut draft, user)?;
-        let buildpack_layers = draft.modules(&buildpacks.modules, &request.flattened)?;
-        let extension_layers = draft.modules(&extensions.modules, &[])?;
-        draft.files(&config, &groups, &extension_groups)?;
+        draft.directories(self.user)?;
+        self.lifecycle.add(context, &mut draft, self.user)?;
+        let buildpack_layers = draft.modules(&self.buildpacks.modules, &request.flattened)?;
+        let extension_layers = draft.modules(&self.extensions.modules, &[])?;
+        draft.files(config, &self.groups, &self.extension_groups)?;
 
-        let metadata = labels::builder(&config, &buildpacks.infos, &extensions.infos, lifecycle.description.clone());
+        let lifecycle = self.lifecycle.description.clone();
+        let metadata = labels::builder(config, &self.buildpacks.infos, &self.extensions.infos, lifecycle);
         let mut texts = request.labels.clone();
         texts.insert(BUILDER_METADATA.to_owned(), encode(&metadata)?);
-        texts.extend(label_texts(&config, &buildpack_layers, &extension_layers)?);
-        let built = draft.finish(destination.name(), texts)?;
-        destination.put_names(sink, &built)?;
-        Ok::<_, CreateError>(built)
-    })?;
-    let buildpacks = buildpacks.modules.into_keys().collect();
-    Ok(CreatedBuilder { digest: built.digest().clone(), buildpacks })
+        texts.extend(label_texts(config, &buildpack_layers, &extension_layers)?);
+        draft.finish(name, texts)
+    }
 }
 
 /// Extensions are never required, and so never optional.
@@ -144,7 +206,7 @@ fn fetch(
 fn find_build_image(
     context: &Context<'_>,
     config: &BuilderConfig,
-    target: Option<&Platform>,
+    wanted: &Wanted,
     base: &Path,
 ) -> Result<Located, CreateError> {
     let invalid = |source| CreateError::BuildImageName { path: config.path.clone(), source };
@@ -160,17 +222,8 @@ fn find_build_image(
         }
         Target::Reference(_) | Target::Layout { .. } | Target::Archive { .. } | Target::Daemon { .. } => name,
     };
-    let is_complete = |target: &&BuildTarget| !target.os.is_empty() && !target.arch.is_empty();
-    let of_file = config.targets.first().filter(is_complete).map(|target| Platform {
-        variant: (!target.variant.is_empty()).then(|| target.variant.clone()),
-        ..Platform::new(&target.os, &target.arch)
-    });
-    let wanted = match target.cloned().or(of_file) {
-        Some(platform) => Wanted::Exactly(platform),
-        None => Wanted::Preferably(Platform::host()),
-    };
     let (search, needed) = (Search::By(context.pull_policy), Needed::Documents);
-    let asked = Asked { role: "build image", name: &name, wanted: &wanted, search, needed };
+    let asked = Asked { role: "build image", name: &name, wanted, search, needed };
     locate(context, &asked).map_err(|source| CreateError::FetchBuildImage { name: name.clone(), source })
 }
 
@@ -193,6 +246,12 @@ fn label_texts(
         texts.push((BUILDPACK_SYSTEM, encode(&system)?));
     }
     Ok(texts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect())
+}
+
+impl CreateError {
+    fn of(wanted: &Wanted, source: Self) -> Self {
+        Self::Target { platform: wanted.platform().clone(), source: Box::new(source) }
+    }
 }
 
 impl From<ConfigError> for CreateError {

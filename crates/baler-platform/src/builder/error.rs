@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use baler_image::{Digest, ImageName, InvalidReference, LayerCountMismatch, SinkError};
+use baler_image::{Digest, ImageName, InvalidReference, LayerCountMismatch, Platform, SinkError};
 use baler_layer::tar::TarError;
 
 use super::check::CheckError;
@@ -16,6 +16,7 @@ use crate::interrupt::Interrupted;
 use crate::modules::package_image::PackageImageError;
 use crate::modules::{FetchError, InvalidLocator, ModuleKind};
 use crate::places::LocateError;
+use crate::targets::TargetsError;
 
 /// Why there is no builder.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,10 @@ pub enum CreateError {
     Lifecycle(#[from] LifecycleError),
     #[error("validating buildpacks")]
     Check(#[from] CheckError),
+    #[error("{0}")]
+    Targets(#[from] TargetsError),
+    #[error("could not make the builder for {platform}")]
+    Target { platform: Platform, source: Box<Self> },
     #[error("the build image of {} is no image name", path.display())]
     BuildImageName { path: PathBuf, source: InvalidReference },
     #[error("failed to create builder: fetch build image '{name}'")]

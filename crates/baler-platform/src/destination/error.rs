@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use baler_image::{Digest, ImageName, SinkError};
+use baler_image::{Digest, ImageName, InvalidReference, SinkError};
 use baler_store::{ArchiveError, LayoutError};
 
 use crate::places::{DaemonsError, KeepError, PublishError};
@@ -25,6 +25,8 @@ pub enum DestinationError {
     Elsewhere { name: ImageName, first: ImageName },
     #[error("could not write image '{name}'")]
     Name { name: ImageName, source: SinkError },
+    #[error("'{name}', as the image of one platform would be called, is no name of an image")]
+    PartName { name: String, source: InvalidReference },
     #[error("{0}")]
     NotPublished(#[from] NotPublished),
     #[error("could not keep '{name}' in the local store")]
@@ -41,7 +43,7 @@ impl DestinationError {
             | Self::Elsewhere { name, .. }
             | Self::Name { name, .. }
             | Self::Keep { name, .. } => Some(name),
-            Self::Archive(_) | Self::Daemons(_) | Self::NotPublished(_) => None,
+            Self::Archive(_) | Self::Daemons(_) | Self::PartName { .. } | Self::NotPublished(_) => None,
         }
     }
 }

@@ -9,6 +9,7 @@
 mod delivery;
 mod error;
 mod kept;
+mod several;
 
 use std::error::Error;
 

@@ -4,8 +4,8 @@ use std::io::{self, BufRead, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use baler_image::{
-    Algorithm, Descriptor, Digest, Found, ImageName, InvalidReference, Place, Platform, ResolveError, ResolvedImage,
-    Sink as _, SinkError, Source, SourceError, Wanted, media_type, resolve,
+    Algorithm, Descriptor, Digest, Found, ImageName, Index, InvalidReference, Place, Platform, ResolveError,
+    ResolvedImage, Sink as _, SinkError, Source, SourceError, Wanted, media_type, resolve,
 };
 use baler_layer::archive::{Content, clean_name};
 use baler_layer::tar::{EntryKind, ReadError, TarReader};
@@ -61,8 +61,9 @@ pub(super) fn import<R: BufRead>(
     }
     let index = index.ok_or_else(|| LayoutArchiveError::NoIndex { path: path.to_owned() })?;
     let name = name_of(&Digest::of(&index))?;
+    let wanted = only_platform(&index).unwrap_or_else(|| platform.clone());
     let inside = Inside { store, index };
-    let resolved = resolve(&name, &Wanted::Preferably(platform.clone()), &inside);
+    let resolved = resolve(&name, &Wanted::Preferably(wanted), &inside);
     let image = resolved.map_err(|source| LayoutArchiveError::Resolve { path: path.to_owned(), source })?;
     let own = name_of(image.digest())?;
     Ok(image.named(own))
@@ -72,6 +73,15 @@ fn read_index<R: BufRead>(tar: &mut TarReader<R>) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     Content(tar).take(MAXIMUM_INDEX + 1).read_to_end(&mut bytes).ok()?;
     (bytes.len() as u64 <= MAXIMUM_INDEX).then_some(bytes)
+}
+
+/// Where there is nothing to choose from, the one there is is meant, whatever it is for: scripts run everywhere.
+fn only_platform(index: &[u8]) -> Option<Platform> {
+    let index: Index = serde_json::from_slice(index).ok()?;
+    match &index.manifests[..] {
+        [only] => only.platform.clone(),
+        [] | [_, ..] => None,
+    }
 }
 
 /// The digest of `blobs/ALGORITHM/HEX`.

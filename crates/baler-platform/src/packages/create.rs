@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use baler_image::{Descriptor, Digest, ImageName, Layer, Platform, ResolvedImage, Sink, media_type};
+use baler_cnb::buildpack::Target;
+use baler_image::{Descriptor, Digest, ImageName, Layer, Platform, ResolvedImage, Sink, Wanted, media_type};
 use baler_layer::module::ModuleLayer;
 use baler_layer::sink::compress;
 use baler_store::Layout;
@@ -15,6 +16,7 @@ use crate::destination::{Delivery, Destination, IfRefused, Writing};
 use crate::modules::package_image::PackageImage;
 use crate::modules::{Content, Description, Fetched, Fetcher, Module, ModuleKind, Origin, PackageConfig};
 use crate::places::Likely;
+use crate::targets::{self, Room};
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -22,8 +24,8 @@ pub struct PackageRequest {
     pub kind: ModuleKind,
     pub source: PackageSource,
     pub format: PackageFormat,
-    /// What the package is for.
-    pub platform: Platform,
+    /// What the package is for, instead of what its files say.
+    pub targets: Vec<Platform>,
     /// Further labels.
     pub labels: BTreeMap<String, String>,
 }
@@ -45,61 +47,140 @@ pub enum PackageFormat {
         names: Vec<ImageName>,
         /// In a registry, and not in the store.
         is_published: bool,
+        /// In registries, the images of an index get names of their own, too.
+        names_parts: bool,
     },
-    /// A file.
+    /// A file; for several targets one each, with the target in its name.
     File(PathBuf),
 }
 
 /// A package that was made.
 #[derive(Debug)]
-pub struct Packaged {
-    pub digest: Digest,
-    /// Its modules, the one that it is called after first.
-    pub modules: Vec<String>,
+pub enum Packaged {
+    /// The digest is that of the index, where there are several platforms.
+    Image {
+        name: ImageName,
+        digest: Digest,
+    },
+    File {
+        path: PathBuf,
+        digest: Digest,
+    },
 }
 
-/// Makes the package.
-pub fn package(context: &Context<'_>, request: &PackageRequest) -> Result<Packaged, PackageCreateError> {
+/// Makes the package: an image or an index of images, or a file for each target.
+pub fn package(context: &Context<'_>, request: &PackageRequest) -> Result<Vec<Packaged>, PackageCreateError> {
+    let of_file = targets_of_file(request);
     match &request.format {
         PackageFormat::File(path) => {
-            file::check(path)?;
-            let modules = modules(context, request)?;
-            let scratch = context.store.scratch("package")?;
-            let layout = Layout::create_or_open(scratch.path())?;
-            let image = write(context, request, &modules, &layout, &layout.image_name(None))?;
-            layout.put_image(image.name(), &image)?;
-            file::write(scratch.path(), path)?;
-            Ok(packaged(&image, &modules))
+            // Scripts expect the file that they name, unless they themselves ask for several.
+            let room = if request.targets.len() > 1 { Room::Several } else { Room::One };
+            let platforms = targets::choose(&request.targets, &of_file, room)?;
+            let files: Vec<_> = match &platforms[..] {
+                [wanted] => vec![(wanted.platform(), path.clone())],
+                several => {
+                    several.iter().map(|wanted| (wanted.platform(), file::path_for(path, wanted.platform()))).collect()
+                }
+            };
+            files.iter().try_for_each(|(_, path)| file::check(path))?;
+            files.into_iter().map(|(platform, path)| write_file(context, request, platform, path)).collect()
         }
-        PackageFormat::Image { names, is_published } => {
+        PackageFormat::Image { names, is_published, names_parts } => {
             // First: one may not be allowed to write there.
             let destination = Destination::open(context, names, Delivery::published(*is_published))?;
-            let modules = modules(context, request)?;
-            let writing = Writing { known: &[], likely: Likely::There, if_refused: IfRefused::Keep };
-            destination.write(&writing, |sink| {
-                let image = write(context, request, &modules, sink, destination.name())?;
-                destination.put_names(sink, &image)?;
-                Ok(packaged(&image, &modules))
-            })
+            let platforms = targets::choose(&request.targets, &of_file, destination.room())?;
+            let digest = write_images(context, request, &destination, &platforms, *names_parts)?;
+            Ok(vec![Packaged::Image { name: names[0].clone(), digest }])
         }
     }
 }
 
-fn packaged(image: &ResolvedImage, modules: &[Module]) -> Packaged {
-    let modules = modules.iter().rev().map(|module| module.description.info.full_name()).collect();
-    Packaged { digest: image.digest().clone(), modules }
+/// What package.toml says that a package is for, else the module's own file. What is wrong with them is said by who reads
+/// them for what is in them.
+fn targets_of_file(request: &PackageRequest) -> Vec<Target> {
+    let (config, base) = match &request.source {
+        PackageSource::Directory(path) => (path.join("package.toml"), path.as_path()),
+        PackageSource::Config(path) => (path.clone(), path.parent().unwrap_or(Path::new(""))),
+    };
+    let config = PackageConfig::read(&config).unwrap_or_default();
+    if !config.targets.is_empty() {
+        return config.targets;
+    }
+    let root = match (&request.source, request.kind) {
+        (PackageSource::Directory(path), _) => path.clone(),
+        (PackageSource::Config(_), ModuleKind::Buildpack) => base.join(config.buildpack.uri),
+        (PackageSource::Config(_), ModuleKind::Extension) => base.join(config.extension.uri),
+    };
+    Description::read(request.kind, &root).map(|description| description.targets).unwrap_or_default()
+}
+
+fn write_file(
+    context: &Context<'_>,
+    request: &PackageRequest,
+    platform: &Platform,
+    path: PathBuf,
+) -> Result<Packaged, PackageCreateError> {
+    let modules = modules(context, request, platform)?;
+    let scratch = context.store.scratch("package")?;
+    let layout = Layout::create_or_open(scratch.path())?;
+    let image = write(context, request, (platform, &modules), &layout, &layout.image_name(None))?;
+    layout.put_image(image.name(), &image)?;
+    file::write(scratch.path(), &path)?;
+    Ok(Packaged::File { path, digest: image.digest().clone() })
+}
+
+fn write_images(
+    context: &Context<'_>,
+    request: &PackageRequest,
+    destination: &Destination<'_>,
+    platforms: &[Wanted],
+    names_parts: bool,
+) -> Result<Digest, PackageCreateError> {
+    let with_modules = |wanted: &'_ Wanted| {
+        let platform = wanted.platform().clone();
+        Ok::<_, PackageCreateError>((modules(context, request, &platform)?, platform))
+    };
+    let packages = platforms.iter().map(with_modules).collect::<Result<Vec<_>, _>>()?;
+    // Images without their index cannot be sent later.
+    let if_refused = if packages.len() > 1 { IfRefused::Forget } else { IfRefused::Keep };
+    let writing = Writing { known: &[], likely: Likely::There, if_refused };
+    destination.write(&writing, |sink| {
+        let write = |(modules, platform): &(Vec<Module>, Platform)| {
+            write(context, request, (platform, modules), sink, destination.name())
+        };
+        match &packages[..] {
+            [package] => {
+                let image = write(package)?;
+                destination.put_names(sink, &image)?;
+                Ok(image.digest().clone())
+            }
+            several => {
+                let mut images = Vec::new();
+                for package in several {
+                    let image = write(package)?;
+                    destination.put_part(sink, &image, names_parts)?;
+                    images.push(image);
+                }
+                Ok(destination.put_index(sink, &images)?)
+            }
+        }
+    })
 }
 
 /// What goes into the package, the module itself last.
-fn modules(context: &Context<'_>, request: &PackageRequest) -> Result<Vec<Module>, PackageCreateError> {
-    let fetched = fetch(context, request)?;
+fn modules(
+    context: &Context<'_>,
+    request: &PackageRequest,
+    platform: &Platform,
+) -> Result<Vec<Module>, PackageCreateError> {
+    let fetched = fetch(context, request, platform)?;
     check(&fetched)?;
     Ok(in_order(fetched))
 }
 
 /// The module and its dependencies.
-fn fetch(context: &Context<'_>, request: &PackageRequest) -> Result<Fetched, PackageCreateError> {
-    let fetcher = Fetcher::new(context, &request.platform);
+fn fetch(context: &Context<'_>, request: &PackageRequest, platform: &Platform) -> Result<Fetched, PackageCreateError> {
+    let fetcher = Fetcher::new(context, platform);
     let get = |uri: &str, base: &Path| {
         let origin = Origin::parse(uri, base)?;
         let failed = |source| PackageCreateError::Fetch { uri: origin.to_string(), source: Box::new(source) };
@@ -160,7 +241,7 @@ fn in_order(fetched: Fetched) -> Vec<Module> {
 fn write(
     context: &Context<'_>,
     request: &PackageRequest,
-    modules: &[Module],
+    (platform, modules): (&Platform, &[Module]),
     sink: &dyn Sink,
     name: &ImageName,
 ) -> Result<ResolvedImage, PackageCreateError> {
@@ -170,7 +251,7 @@ fn write(
         layers.push((&module.description, layer(context, module, sink)?));
     }
     let (main, _) = layers.last().expect("a package has its own module");
-    let image = PackageImage { kind: request.kind, main, modules: &layers, platform: &request.platform };
+    let image = PackageImage { kind: request.kind, main, modules: &layers, platform };
     Ok(image.draft(sink, name, &request.labels)?)
 }
 

@@ -10,6 +10,7 @@ use crate::destination::DestinationError;
 use crate::interrupt::Interrupted;
 use crate::modules::package_image::PackageImageError;
 use crate::modules::{FetchError, InvalidLocator, ModuleKind, PackageConfigError};
+use crate::targets::TargetsError;
 
 /// Why there is no package.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,8 @@ use crate::modules::{FetchError, InvalidLocator, ModuleKind, PackageConfigError}
 pub enum PackageCreateError {
     #[error("{0}")]
     Config(#[from] PackageConfigError),
+    #[error("{0}")]
+    Targets(#[from] TargetsError),
     #[error("{} is of an {has}, not of a {wanted}", path.display())]
     OtherKind { path: PathBuf, has: ModuleKind, wanted: ModuleKind },
     #[error("{0}")]

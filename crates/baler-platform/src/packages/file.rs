@@ -3,10 +3,22 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use baler_image::Platform;
 use baler_layer::tar::{Attributes, Owner, TarWriter};
 use baler_store::NewFile;
 
 use super::error::PackageCreateError;
+
+/// Where the file for one of several platforms is: `NAME-OS-ARCHITECTURE.cnb`, as pack has it.
+pub(super) fn path_for(path: &Path, platform: &Platform) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let parts = [Some(&*stem), Some(&platform.os), Some(&platform.architecture), platform.variant.as_deref()];
+    let name = parts.into_iter().flatten().collect::<Vec<_>>().join("-");
+    path.with_file_name(match path.extension() {
+        Some(extension) => format!("{name}.{}", extension.to_string_lossy()),
+        None => name,
+    })
+}
 
 /// Fails unless a file can be made there.
 pub(super) fn check(path: &Path) -> Result<(), PackageCreateError> {

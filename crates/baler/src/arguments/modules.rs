@@ -50,7 +50,9 @@ pub(crate) struct BuilderInspectArguments {
     [build]\n  \
     image = \"registry.example/build:1\"\n\n  \
     [[run.images]]\n  \
-    image = \"registry.example/run:1\"")]
+    image = \"registry.example/run:1\"\n\n\
+    With several [[targets]] or --target, --publish and oci:PATH have an image for each, and an index of them; the store has \
+    the one for this machine.")]
 pub(crate) struct BuilderCreateArguments {
     /// The builder to make: a name in the store, oci:PATH[:TAG], an archive, or with --publish one in a registry
     #[arg(value_name = "BUILDER")]
@@ -64,9 +66,12 @@ pub(crate) struct BuilderCreateArguments {
     /// Label of the builder (repeatable)
     #[arg(short, long, value_name = "NAME=VALUE", value_delimiter = ',')]
     pub(crate) label: Vec<String>,
-    /// Platform of the builder instead of the targets of the builder.toml
-    #[arg(short, long, value_name = "OS/ARCH")]
-    pub(crate) target: Option<String>,
+    /// Platform of the builder instead of the targets of the builder.toml (repeatable)
+    #[arg(short, long, value_name = "OS/ARCH", value_delimiter = ',')]
+    pub(crate) target: Vec<String>,
+    /// Of several platforms, give each image a name of its own as well: NAME:TAG-OS-ARCH
+    #[arg(long)]
+    pub(crate) append_image_name_suffix: bool,
     /// Buildpacks that share one layer (repeatable)
     #[arg(long, value_name = "ID@VERSION,ID@VERSION...")]
     pub(crate) flatten: Vec<String>,
@@ -154,7 +159,9 @@ pub(crate) enum ExtensionArguments {
 #[command(after_help = "Examples:\n  \
     baler buildpack package my-buildpack.cnb --format file --path ./my-buildpack\n  \
     baler buildpack package my-buildpack --config package.toml\n\n\
-    Without --config and --path it is made of the current directory.")]
+    Without --config and --path it is made of the current directory.\n\n\
+    Where it is for several platforms, --publish and oci:PATH have an image for each, and an index of them. A file is for one: with \
+    several --target there is a file for each, NAME-OS-ARCH.cnb.")]
 pub(crate) struct PackageArguments {
     /// The package to make: a name in the store, oci:PATH[:TAG], an archive, with --publish one in a registry, or with --format file a file
     #[arg(value_name = "NAME")]
@@ -174,9 +181,12 @@ pub(crate) struct PackageArguments {
     /// Label of the package (repeatable)
     #[arg(short, long, value_name = "NAME=VALUE", value_delimiter = ',')]
     pub(crate) label: Vec<String>,
-    /// Platform that the package is for; this one's where left out
-    #[arg(short, long, value_name = "OS/ARCH")]
-    pub(crate) target: Option<String>,
+    /// Platform that the package is for, instead of the targets of package.toml or buildpack.toml (repeatable)
+    #[arg(short, long, value_name = "OS/ARCH", value_delimiter = ',')]
+    pub(crate) target: Vec<String>,
+    /// Of several platforms, give each image a name of its own as well: NAME:TAG-OS-ARCH
+    #[arg(long)]
+    pub(crate) append_image_name_suffix: bool,
     /// Write it to the registry, and not to the store
     #[arg(long)]
     pub(crate) publish: bool,

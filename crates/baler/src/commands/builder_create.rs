@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use baler_platform::builder::{self, CreateRequest};
+use baler_platform::output::{Level, Output as _};
 
 use crate::arguments::BuilderCreateArguments;
 use crate::host::Host;
@@ -16,11 +17,13 @@ pub(crate) fn run(arguments: BuilderCreateArguments, console: &Console) -> anyho
         names: names.collect::<Result<_, _>>()?,
         is_published: arguments.publish,
         config: arguments.config.clone(),
-        target: arguments.target.as_deref().map(str::parse).transpose()?,
+        targets: arguments.target.iter().map(|target| target.parse()).collect::<Result<_, _>>()?,
+        names_parts: arguments.append_image_name_suffix,
         flattened: arguments.flatten.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
         labels: labels(&arguments.label)?,
     };
     let name = &request.names[0];
+    warn_of_suffix(arguments.append_image_name_suffix, arguments.publish, console);
     let host = host(arguments.publish, arguments.pull_policy.as_deref(), arguments.registry.insecure_registry)?;
     let created = builder::create(&host.context(console, None)?, &request)?;
     if console.is_quiet() {
@@ -30,6 +33,13 @@ pub(crate) fn run(arguments: BuilderCreateArguments, console: &Console) -> anyho
     console.result(&format!("Successfully created builder image '{name}'"));
     console.result(&format!("Tip: Run 'baler build <image-name> --builder {name}' to use this builder"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says that images have no names of their own where there is no index.
+pub(super) fn warn_of_suffix(is_asked_for: bool, is_published: bool, console: &Console) {
+    if is_asked_for && !is_published {
+        console.line(Level::Warning, "--append-image-name-suffix will be ignored, use combined with --publish");
+    }
 }
 
 /// `NAME=VALUE` for each label.

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use baler_image::{ImageName, Platform, Target};
+use baler_image::{ImageName, Target};
 use baler_platform::modules::ModuleKind;
 use baler_platform::output::{Level, Output as _};
-use baler_platform::packages::{PackageFormat, PackageRequest, PackageSource, package};
+use baler_platform::packages::{PackageFormat, PackageRequest, PackageSource, Packaged, package};
 
-use super::builder_create::{host, labels};
+use super::builder_create::{host, labels, warn_of_suffix};
 use crate::arguments::{PackageArguments, PackageFormatArgument};
 use crate::output::Console;
 
@@ -17,15 +17,17 @@ pub(crate) fn run(kind: ModuleKind, arguments: PackageArguments, console: &Conso
     let request = request(kind, &arguments, console)?;
     let host = host(arguments.publish, arguments.pull_policy.as_deref(), arguments.registry.insecure_registry)?;
     let packaged = package(&host.context(console, None)?, &request)?;
-    let (name, place) = match &request.format {
-        PackageFormat::File(path) => (path.display().to_string(), "file".to_owned()),
-        PackageFormat::Image { names, is_published } => (names[0].to_string(), place(&names[0], *is_published)),
-    };
-    if console.is_quiet() {
-        console.result(&format!("{name}@{}", packaged.digest));
-    } else {
-        let done = if arguments.publish { "published" } else { "created" };
-        console.result(&format!("Successfully {done} package '{name}' and saved to {place}"));
+    for package in packaged {
+        let (name, place, digest) = match package {
+            Packaged::Image { name, digest } => (name.to_string(), place(&name, arguments.publish), digest),
+            Packaged::File { path, digest } => (path.display().to_string(), "file".to_owned(), digest),
+        };
+        if console.is_quiet() {
+            console.result(&format!("{name}@{digest}"));
+        } else {
+            let done = if arguments.publish { "published" } else { "created" };
+            console.result(&format!("Successfully {done} package '{name}' and saved to {place}"));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -58,11 +60,16 @@ fn request(kind: ModuleKind, arguments: &PackageArguments, console: &Console) ->
         PackageFormatArgument::File => PackageFormat::File(file_name(&arguments.name, console)),
         PackageFormatArgument::Image => {
             let names = std::iter::once(&arguments.name).chain(&arguments.tag).map(|name| name.parse());
-            PackageFormat::Image { names: names.collect::<Result<_, _>>()?, is_published: arguments.publish }
+            PackageFormat::Image {
+                names: names.collect::<Result<_, _>>()?,
+                is_published: arguments.publish,
+                names_parts: arguments.append_image_name_suffix,
+            }
         }
     };
-    let platform = arguments.target.as_deref().map(str::parse).transpose()?.unwrap_or_else(Platform::host);
-    Ok(PackageRequest { kind, source, format, platform, labels: labels(&arguments.label)? })
+    warn_of_suffix(arguments.append_image_name_suffix, arguments.publish, console);
+    let targets = arguments.target.iter().map(|target| target.parse()).collect::<Result<_, _>>()?;
+    Ok(PackageRequest { kind, source, format, targets, labels: labels(&arguments.label)? })
 }
 
 /// A file without an extension gets the usual one.

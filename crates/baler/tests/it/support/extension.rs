@@ -7,11 +7,16 @@ use serde_json::{Value, json};
 
 use super::{Base, Place};
 
-/// The base image of the tests, with a variable that says which one it is, for a platform.
+/// The run image of the tests, with a variable that says which one it is, for a platform.
 pub fn run_image(which: &str, platform: &str) -> Image {
+    base_image("test-run", which, platform)
+}
+
+/// A base image of the tests, with a variable that says which one it is, for a platform.
+pub fn base_image(name: &str, which: &str, platform: &str) -> Image {
     let base = Base::get().unwrap();
     let layout = Layout::open(base.path()).unwrap();
-    let name = layout.image_name(Some("test-run"));
+    let name = layout.image_name(Some(name));
     let image = resolve(&name, &Wanted::Preferably(Platform::host()), &layout).unwrap();
     let mut config: Value = serde_json::from_slice(image.raw_config()).unwrap();
     config["architecture"] = json!(platform.strip_prefix("linux/").unwrap());

@@ -26,7 +26,7 @@ pub use certificates::Authority;
 pub use dev_registry::DevRegistry;
 pub use docker::Docker;
 pub use engine::Running;
-pub use extension::{extension, run_image};
+pub use extension::{base_image, extension, run_image};
 pub use indexed::Indexed;
 pub use phase::phase;
 pub use program::{Outcome, Place};

@@ -63,6 +63,13 @@ pub(super) struct OrderedModules<'a> {
     pub(super) placed: &'a [PlacedModule],
 }
 
+impl OrderedModules<'_> {
+    /// An empty file in place of the builder's system.toml, where that is not wanted.
+    fn system_flag(&self) -> Option<(&'static str, PathBuf)> {
+        self.order.without_system.then(|| ("-system", "/dev/null".into()))
+    }
+}
+
 /// How a phase comes to what Baler adds to the builder.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Additions {
@@ -191,7 +198,7 @@ impl Directories {
         if let Some(path) = self.write_order(order)? {
             mounts.push(Mount::read_only(path, "/cnb/order.toml"));
         }
-        Ok(Additions { program: LIFECYCLE.into(), mounts, flags: Vec::new() })
+        Ok(Additions { program: LIFECYCLE.into(), mounts, flags: order.system_flag().into_iter().collect() })
     }
 
     fn flags(&self, program: &Path, order: &OrderedModules<'_>) -> Result<Additions, DirectoryError> {
@@ -208,6 +215,7 @@ impl Directories {
         if let Some(path) = self.write_order(order)? {
             flags.push(("-order", path));
         }
+        flags.extend(order.system_flag());
         let program = in_place::lifecycle(program, &self.files)?;
         Ok(Additions { program, mounts: Vec::new(), flags })
     }

@@ -23,6 +23,8 @@ pub(crate) struct BuildOrder {
     /// Mounted into the builder.
     pub(crate) added: Modules,
     pub(crate) added_extensions: Modules,
+    /// Nothing is put around the groups.
+    pub(crate) without_system: bool,
 }
 
 impl BuildOrder {
@@ -68,6 +70,7 @@ pub(crate) fn choose(
     let (before, after) = (choice.buildpacks(&request.before)?, choice.buildpacks(&request.after)?);
     let extensions = choice.extensions()?;
     let mut found = choice.found;
+    found.without_system = request.without_system;
     if only.is_empty() && builder.order.is_empty() {
         return Err(BuildOrderError::Empty);
     }

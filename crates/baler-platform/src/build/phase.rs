@@ -47,7 +47,7 @@ impl Phase {
     fn takes(self, flag: &str) -> bool {
         match self {
             Self::Detect => true,
-            Self::Build => !matches!(flag, "-order" | "-extensions"),
+            Self::Build => !matches!(flag, "-order" | "-extensions" | "-system"),
         }
     }
 }

@@ -119,6 +119,8 @@ pub struct BuildpackRequest {
     pub after: Vec<RequestedModule>,
     /// `--extension`, in order.
     pub extensions: Vec<RequestedModule>,
+    /// What the builder puts around every group (system.toml) is left out.
+    pub without_system: bool,
 }
 
 /// A module as a flag or a project.toml names it.

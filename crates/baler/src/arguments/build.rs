@@ -37,6 +37,9 @@ pub(crate) struct BuildArguments {
     /// Buildpack after each group of the builder's order (repeatable)
     #[arg(long, value_name = "BUILDPACK", help_heading = "Buildpacks")]
     pub(crate) post_buildpack: Vec<String>,
+    /// Leave out what the builder puts around every group (its system buildpacks)
+    #[arg(long, help_heading = "Buildpacks")]
+    pub(crate) disable_system_buildpacks: bool,
     /// Image extension, in any of the ways that buildpacks are named (repeatable)
     #[arg(long, value_name = "EXTENSION", value_delimiter = ',', help_heading = "Buildpacks")]
     pub(crate) extension: Vec<String>,

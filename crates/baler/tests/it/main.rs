@@ -48,6 +48,7 @@ mod reproducible;
 mod run;
 mod slices;
 mod support;
+mod system_buildpacks;
 mod targets;
 mod together;
 mod transfer;

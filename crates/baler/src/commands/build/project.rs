@@ -47,6 +47,7 @@ pub(super) fn modules(arguments: &BuildArguments, project: Option<&Project>) -> 
         only: first(of_flags(&arguments.buildpack), |project| &project.buildpacks),
         before: first(of_flags(&arguments.pre_buildpack), |project| &project.before),
         after: first(of_flags(&arguments.post_buildpack), |project| &project.after),
+        without_system: arguments.disable_system_buildpacks,
         extensions: of_flags(&arguments.extension),
     })
 }

@@ -33,5 +33,5 @@ pub use repository::Repository;
 pub use resolve::{ResolveError, Wanted, resolve, resolve_and_tell};
 pub use sink::{BlobWriter, Mounted, Sink, SinkError};
 pub use source::{Found, Source, SourceError};
-pub use steps::{DocumentKind, Reason, ResolveStep, Verdict};
+pub use steps::{Disagreement, DocumentKind, Reason, ResolveStep, Verdict};
 pub use transfer::{Progress, TransferError, Transferred, transfer};

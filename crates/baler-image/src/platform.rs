@@ -54,6 +54,12 @@ impl Platform {
         !self.architecture.is_empty() && !self.os.is_empty()
     }
 
+    /// Whether both are for the same system on the same kind of processor, whatever the variant.
+    pub fn is_same_processor(&self, other: &Self) -> bool {
+        let (own, other) = (self.normalised(), other.normalised());
+        own.os == other.os && own.architecture == other.architecture
+    }
+
     /// With variant and version of `other` where this one has none, provided both are for the same processor.
     #[must_use]
     pub fn completed_by(self, other: &Self) -> Self {

@@ -13,7 +13,7 @@ use crate::media_type;
 use crate::name::ImageName;
 use crate::platform::Platform;
 use crate::source::{Found, Source, SourceError};
-use crate::steps::{DocumentKind, Reason, ResolveStep, Verdict};
+use crate::steps::{Disagreement, DocumentKind, Reason, ResolveStep, Verdict};
 
 /// Indexes inside indexes are followed this far; deeper ones are a mistake or an attack.
 const MAXIMUM_DEPTH: usize = 4;
@@ -44,6 +44,10 @@ pub enum ResolveError {
     NotFound { name: ImageName, place: Place },
     #[error("no image for {wanted} in {name}")]
     NoPlatform { name: ImageName, wanted: Platform, has: Vec<Platform>, index_digest: Option<Digest> },
+    /// The index has an image for the wanted platform, which says that it is for another one. Who would run it might be
+    /// lucky; what is made of it would say the wrong platform in its turn.
+    #[error("{name}: no image for {wanted}")]
+    Disagreement { name: ImageName, wanted: Platform, source: Box<Disagreement> },
     /// An artefact, or something else that is no image; its type, where it says one.
     #[error("{name}: {digest} is neither an image manifest nor an index{}", type_of(media_type))]
     NotAnImage { name: ImageName, digest: Digest, media_type: String },
@@ -65,6 +69,7 @@ impl ResolveError {
         match self {
             Self::NotFound { name, .. }
             | Self::NoPlatform { name, .. }
+            | Self::Disagreement { name, .. }
             | Self::NotAnImage { name, .. }
             | Self::Schema1 { name, .. }
             | Self::Malformed { name, .. }
@@ -78,6 +83,7 @@ impl ResolveError {
     pub fn is_of_image(&self) -> bool {
         match self {
             Self::NoPlatform { .. }
+            | Self::Disagreement { .. }
             | Self::NotAnImage { .. }
             | Self::Schema1 { .. }
             | Self::Malformed { .. }
@@ -278,17 +284,21 @@ impl Resolution<'_> {
         (self.tell)(ResolveStep::Chosen { digest: child.descriptor.digest.clone(), reason });
     }
 
-    /// The best of `children`: those that name a platform by rank; if none fits, those that name none by their config.
+    /// The best of `children`: those that name a platform by rank; if none fits, those that name none by their config. One
+    /// that says another platform itself comes last (see [`Self::disagreeing`]).
     fn choose(&self, children: &[Child], index_digest: &Digest) -> Result<ResolvedImage, ResolveError> {
         let wanted = self.wanted.platform();
         let rank = |child: &Child| child.platform.as_ref().and_then(|platform| wanted.rank(platform));
         let mut fitting: Vec<&Child> = children.iter().filter(|child| rank(child).is_some()).collect();
         fitting.sort_by_key(|child| rank(child));
-        let mut left_out = None;
+        let (mut left_out, mut disagreeing) = (None, None);
         for best in &fitting {
             match self.child(best, index_digest) {
                 Err(error) if self.is_left_out(&error) => {
                     left_out.get_or_insert(error);
+                }
+                Ok(image) if wanted.rank(image.platform()).is_none() => {
+                    disagreeing.get_or_insert((best, image));
                 }
                 result => {
                     self.tell_choice(best, if rank(best) == Some(0) { Reason::Exact } else { Reason::Closest });
@@ -313,11 +323,35 @@ impl Resolution<'_> {
             }
             has.push(image.platform().clone());
         }
+        if let Some((child, image)) = disagreeing {
+            return self.disagreeing(child, image, index_digest);
+        }
         // An index of which nothing is held is damaged.
         if let Some(error) = left_out.filter(|_| has.is_empty()) {
             return Err(error);
         }
         Err(self.no_platform(has, Some(index_digest.clone())))
+    }
+
+    /// An image that says another platform than the entry that lists it. Where one for exactly this platform is wanted, only
+    /// the variant may be another: it is left out or wrong more often than it is missed.
+    fn disagreeing(&self, child: &Child, image: ResolvedImage, index: &Digest) -> Result<ResolvedImage, ResolveError> {
+        let listed = child.platform.clone().unwrap_or_else(|| self.wanted.platform().clone());
+        let is_same_processor = listed.is_same_processor(image.platform());
+        let (index, digest, stated) = (index.clone(), child.descriptor.digest.clone(), image.platform().clone());
+        let source = Disagreement { index, digest, listed, stated };
+        match self.wanted {
+            Wanted::Exactly(wanted) if !is_same_processor => Err(ResolveError::Disagreement {
+                name: self.name.clone(),
+                wanted: wanted.clone(),
+                source: source.into(),
+            }),
+            Wanted::Exactly(_) | Wanted::Preferably(_) => {
+                (self.tell)(ResolveStep::Disagreement(source));
+                self.tell_choice(child, Reason::Listed);
+                Ok(image)
+            }
+        }
     }
 
     /// Whether an image that an index lists is not held with it: a layout, a store or a daemon may have an index for the

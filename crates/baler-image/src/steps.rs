@@ -15,6 +15,20 @@ pub enum ResolveStep {
     Chosen { digest: Digest, reason: Reason },
     /// The config says what the image is for.
     Config { digest: Digest, platform: Option<Platform> },
+    /// It says another platform than the entry that was taken, and there is no other one to take.
+    Disagreement(Disagreement),
+}
+
+/// An image that an index lists for another platform than it says itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the index {index} lists {digest} for {listed}, but the image itself says that it is for {stated}")]
+pub struct Disagreement {
+    pub index: Digest,
+    pub digest: Digest,
+    /// By the entry of the index.
+    pub listed: Platform,
+    /// By the image's config.
+    pub stated: Platform,
 }
 
 /// What a document is.
@@ -48,4 +62,6 @@ pub enum Reason {
     Closest,
     /// No entry names the platform that is wanted; the config of this one does.
     Config,
+    /// The index lists it for the platform that is wanted, though its config says another one.
+    Listed,
 }

@@ -295,7 +295,7 @@ fn the_index_completes_what_a_config_leaves_out() {
         ("linux/arm/v5", "linux/arm/v6", "linux/arm/v5"),
         ("", "linux/arm/v6", "linux/arm/v6"),
         ("linux/amd64", "linux/amd64/v2", "linux/amd64/v2"),
-        ("linux/amd64", "linux/arm64", "linux/amd64"),
+        ("linux/arm/v7", "linux/arm/v6", "linux/arm/v7"),
     ];
     for (config, index, expected) in table {
         let mut source = Memory::default();
@@ -303,6 +303,17 @@ fn the_index_completes_what_a_config_leaves_out() {
         source.index(&[entry]);
         assert_eq!(source.exactly(index).unwrap().platform().to_string(), expected, "{config}, {index}");
     }
+    // Another processor is another image, for who must have that one.
+    let mut source = Memory::default();
+    let entry = listed(source.image("linux/amd64"), "linux/arm64");
+    source.index(&[entry]);
+    let refused = source.exactly("linux/arm64").unwrap_err();
+    let ResolveError::Disagreement { source: disagreement, .. } = refused else { panic!("{refused:?}") };
+    assert_eq!(
+        (disagreement.listed.to_string(), disagreement.stated.to_string()),
+        ("linux/arm64".into(), "linux/amd64".into())
+    );
+    assert_eq!(source.preferably("linux/arm64").unwrap().platform().to_string(), "linux/amd64");
 }
 
 #[test]

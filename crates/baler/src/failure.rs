@@ -95,6 +95,12 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
     {
         hints.push("choose another image, or build for a platform it has with --platform".to_owned());
     }
+    if let Some(ResolveError::Disagreement { source, .. }) = find(error) {
+        hints.push(format!(
+            "who publishes it must mend the index or the image; for {}, name it by its digest",
+            source.stated
+        ));
+    }
     if let Some(NoBuilder { has }) = find(error) {
         hints.push(match &has[..] {
             [] => "make one with `baler builder create`, and name it with --builder".to_owned(),

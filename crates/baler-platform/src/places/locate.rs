@@ -97,7 +97,7 @@ fn search(context: &Context<'_>, asked: &Asked<'_>) -> Result<Located, LocateErr
 
 /// What the name itself says the place of.
 fn at_path(context: &Context<'_>, asked: &Asked<'_>, blobs: Blobs) -> Result<Located, LocateError> {
-    let resolved = context.places.resolve(asked.name, asked.wanted, blobs.source(context.store));
+    let resolved = context.places.resolve(asked.name, asked.wanted, blobs.source(context.store), context.output);
     match resolved {
         Ok(image) => {
             tell(context, &format!("{} '{}': {}", asked.role, asked.name, describe(&image)));
@@ -218,7 +218,7 @@ impl Looking<'_> {
         let Asked { name, wanted, .. } = self.asked;
         let located = match place {
             Where::Store => {
-                let image = self.context.places.resolve(name, wanted, self.context.store)?;
+                let image = self.context.places.resolve(name, wanted, self.context.store, self.context.output)?;
                 if self.reference.digest().is_some() && !has_layers(self.context.store, &image)? {
                     // Documents of registries are kept by their digests, so that they need not be fetched again.
                     self.tell("the local store has only its documents");
@@ -230,14 +230,15 @@ impl Looking<'_> {
             }
             Where::Daemon(engine) => {
                 let connection = self.context.places.daemons().connect(engine, self.context.store)?;
-                let image = self.context.places.resolve(name, wanted, connection.source().as_ref())?;
+                let image =
+                    self.context.places.resolve(name, wanted, connection.source().as_ref(), self.context.output)?;
                 Located { image, blobs: Blobs::Daemon(connection) }
             }
             Where::Registry => {
                 let places = &self.context.places;
                 let registry = places.registries.source(self.reference)?;
                 let documents = Documents { registry: &registry, store: self.context.store, memo: &places.memo };
-                let image = places.resolve(name, wanted, &documents)?;
+                let image = places.resolve(name, wanted, &documents, self.context.output)?;
                 warn_of_tag(self.context, name, self.reference, &registry);
                 Located { image, blobs: Blobs::Registry(Arc::new(registry)) }
             }

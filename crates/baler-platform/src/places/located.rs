@@ -128,7 +128,7 @@ impl LocateError {
 
     /// Whether the image is there for other platforms only.
     pub fn is_other_platform(&self) -> bool {
-        matches!(self, Self::Resolve(ResolveError::NoPlatform { .. }))
+        matches!(self, Self::Resolve(ResolveError::NoPlatform { .. } | ResolveError::Disagreement { .. }))
     }
 
     /// Whether the place did not say if it has the image, because of who asked.

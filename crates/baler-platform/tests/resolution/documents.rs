@@ -125,6 +125,18 @@ fn index_of(family: Family, platforms: &[&str]) -> Document {
     document.on_top()
 }
 
+/// An index of images: what the table calls them, for which platform they are listed, or for none, and which they say.
+fn listed_as(images: &[(&str, &str, &str)]) -> Document {
+    let mut document = Document::default();
+    let mut entries = Vec::new();
+    for (name, platform, stated) in images {
+        let image = document.image(name, stated, OCI);
+        entries.push(if platform.is_empty() { image } else { listed(image, platform) });
+    }
+    document.index(OCI, &entries);
+    document.on_top()
+}
+
 fn single(family: Family, platform: &str) -> Document {
     let mut document = Document::default();
     document.image("image", platform, family);
@@ -158,6 +170,23 @@ pub(crate) fn document(name: &str) -> Document {
             let entries = ["linux/amd64", "linux/arm64"].map(|platform| document.image(platform, platform, OCI));
             document.index(OCI, &entries);
             document.on_top()
+        }
+        "index that lists wrongly" => {
+            listed_as(&[("liar", "linux/arm64", "linux/amd64"), ("true", "linux/s390x", "linux/s390x")])
+        }
+        "wrong entry before a right one" => {
+            listed_as(&[("liar", "linux/arm64", "linux/amd64"), ("true", "linux/arm64", "linux/arm64")])
+        }
+        "wrong entry before an unlisted one" => {
+            listed_as(&[("liar", "linux/arm64", "linux/amd64"), ("true", "", "linux/arm64")])
+        }
+        "wrong variant" => listed_as(&[("image", "linux/arm/v6", "linux/arm/v7")]),
+        "variant in the index alone" => listed_as(&[("image", "linux/arm/v7", "linux/arm")]),
+        "older variant than listed" => listed_as(&[("image", "linux/arm/v7", "linux/arm/v6")]),
+        "platform in the index alone" => listed_as(&[("image", "linux/arm64", "")]),
+        "another name of the processor" => listed_as(&[("image", "linux/arm64", "linux/aarch64")]),
+        "unknown beside an image" => {
+            listed_as(&[("unknown", "unknown/unknown", "unknown/unknown"), ("image", "linux/amd64", "linux/amd64")])
         }
         "index with attestations" => {
             let image = document.image("image", "linux/amd64", OCI);

@@ -38,7 +38,7 @@ pub(crate) fn all(document: &Document, row: &Row) -> Vec<Form> {
         form("another tag with the digest", format!(":other@{}", document.digest())),
     ];
     if let (Expected::Image(image), true) = (&expected, document.is_index()) {
-        let by_image = |what, suffix| Form { what, suffix, expected: expected.clone(), index: None };
+        let by_image = |what, suffix| Form { what, suffix, expected: row.expected_by_digest(document), index: None };
         forms.push(by_image("the digest of the image", format!("@{image}")));
         forms.push(by_image("the index's tag with the image's digest", format!(":{TAG}@{image}")));
     }

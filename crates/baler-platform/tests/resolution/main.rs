@@ -79,6 +79,7 @@ fn error_of(error: &ResolveError) -> Expected {
     match error {
         ResolveError::NotFound { .. } => Expected::Absent,
         ResolveError::NoPlatform { has, .. } => Expected::NoPlatform(has.iter().map(ToString::to_string).collect()),
+        ResolveError::Disagreement { .. } => Expected::Disagreement,
         ResolveError::NotAnImage { .. } => Expected::NotAnImage,
         ResolveError::Malformed { .. } => Expected::Malformed,
         ResolveError::TooDeep { .. } => Expected::TooDeep,

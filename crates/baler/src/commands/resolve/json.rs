@@ -1,6 +1,6 @@
 //! The steps for programs.
 
-use baler_image::{DocumentKind, Identity, Reason, ResolveStep, ResolvedImage, Verdict};
+use baler_image::{Disagreement, DocumentKind, Identity, Reason, ResolveStep, ResolvedImage, Verdict};
 use serde_json::{Map, Value, json};
 
 use super::{Trace, text};
@@ -54,9 +54,14 @@ fn step_value(step: &ResolveStep) -> Value {
                 Reason::Exact => "exact",
                 Reason::Closest => "closest",
                 Reason::Config => "config",
+                Reason::Listed => "listed",
             };
             json!({ "step": "chosen", "digest": digest, "reason": reason })
         }
+        ResolveStep::Disagreement(Disagreement { index, digest, listed, stated }) => json!({
+            "step": "disagreement", "index": index, "digest": digest,
+            "listed": listed.to_string(), "stated": stated.to_string(),
+        }),
         ResolveStep::Config { digest, platform } => {
             json!({ "step": "config", "digest": digest, "platform": platform.as_ref().map(ToString::to_string) })
         }

@@ -17,7 +17,10 @@ pub(super) fn lines(trace: &Trace) -> Vec<String> {
         }
         match step {
             ResolveStep::Entry { descriptor, verdict, .. } => entries.push(entry(descriptor, verdict)),
-            ResolveStep::Found { .. } | ResolveStep::Chosen { .. } | ResolveStep::Config { .. } => {
+            ResolveStep::Found { .. }
+            | ResolveStep::Chosen { .. }
+            | ResolveStep::Config { .. }
+            | ResolveStep::Disagreement(_) => {
                 flush(&mut lines, &mut entries);
                 lines.push(step_line(step));
             }
@@ -63,6 +66,7 @@ fn step_line(step: &ResolveStep) -> String {
             let reason = match reason {
                 Reason::Exact => "it is for the platform that is wanted",
                 Reason::Closest => "it runs on the platform that is wanted, and nothing closer is there",
+                Reason::Listed => "the index lists it for the platform that is wanted",
                 Reason::Config => "its config names the platform that is wanted",
             };
             format!("  took {digest}: {reason}")
@@ -71,6 +75,7 @@ fn step_line(step: &ResolveStep) -> String {
             let platform = platform.as_ref().map_or("no platform".to_owned(), ToString::to_string);
             format!("  read config {digest}: {platform}")
         }
+        ResolveStep::Disagreement(disagreement) => format!("  {disagreement}"),
         ResolveStep::Entry { .. } => String::new(),
     }
 }

@@ -17,6 +17,7 @@ no such tag          |                                            | pull AT/run:
 no such repository   |                                            | pull AT/rum           | 'AT/rum' does not exist in the registry AT; 'AT/rum' stands for AT/rum:latest; has no repository AT/rum
 no such digest       |                                            | pull AT/run@NONE      | 'AT/run@NONE' does not exist in the registry AT
 other platforms      |                                            | pull AT/odd:index     | no image for linux/amd64 in AT/odd:index; it is for: linux/arm64, linux/s390x; hint: choose another image, or build for
+a wrong index        |                                            | pull --platform linux/arm64 AT/odd:wrong | AT/odd:wrong: no image for linux/arm64: the index sha256:; for linux/arm64, but the image itself says that it is for linux/amd64; hint: who publishes it must mend the index or the image; for linux/amd64, name it by its digest
 an artefact          |                                            | pull AT/odd:chart     | AT/odd:chart: sha256:; neither an image manifest nor an index but application/vnd.example.chart; hint: registries keep charts
 schema 1             | --fault schema-1                           | pull AT/run           | is a manifest of schema 1; 'AT/run' stands for AT/run:latest; hint: no current tool
 no login             | --auth me:s3cret                           | pull AT/run:1         | 'AT/run:1': the registry AT refused to be read; not logged in: no credentials were found; hint: `baler login AT`
@@ -48,6 +49,8 @@ fn fill(scene: &Scene) {
     let registry = TestRegistry::start(Options { storage, ..Options::default() }).unwrap();
     let image = Image::new("linux/arm64", vec![b"layer".to_vec()]);
     registry.push_index("odd", "index", &[("linux/arm64", &image), ("linux/s390x", &image)]).unwrap();
+    let other = Image::new("linux/amd64", vec![b"layer".to_vec()]);
+    registry.push_index("odd", "wrong", &[("linux/arm64", &other), ("linux/amd64", &image)]).unwrap();
     let chart = br#"{"schemaVersion":2,"artifactType":"application/vnd.example.chart","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[]}"#;
     registry.put_blob("odd", b"{}").unwrap();
     registry.put_manifest("odd", Some("chart"), media_type::OCI_MANIFEST, chart).unwrap();
@@ -109,6 +112,13 @@ fn each_error_has_its_own_words() {
     // An image without layers is one, where none is needed.
     let (outcome, _) = run(&scene, "", "resolve AT/odd:empty --from registry");
     assert!(outcome.success().stdout.contains("Layers:   0"));
+    // Without a platform that it must be for, an image is taken as the index has it, with a warning.
+    let (outcome, _) = run(&scene, "", "resolve AT/odd:wrong --from registry");
+    let outcome = outcome.success();
+    let said = format!("{}{}", outcome.stdout, outcome.stderr);
+    assert!(said.contains(&format!("Warning: '{}/odd:wrong': the index sha256:", scene.address)), "{said}");
+    assert!(said.contains(" for linux/amd64, but the image itself says that it is for linux/arm64\n"), "{said}");
+    assert!(said.contains("the index lists it for the platform that is wanted"), "{said}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -54,7 +54,7 @@ fn a_failed_build_leaves_nothing() {
             write(&app, "exit 0\n");
             build(0);
             let before = tree(&out);
-            assert!(!before.is_empty() && before.keys().all(|name| !name.contains(".baler-")), "{what}: {before:?}");
+            assert!(!before.is_empty() && before.keys().all(|name| !name.contains(".baler")), "{what}: {before:?}");
             write(&app, "exit 1\n");
             build(1);
             assert_eq!(tree(&out), before, "{what}");
@@ -102,6 +102,82 @@ fn what_a_killed_build_left_goes_with_the_next() {
     place.run(&build).success();
     let names: Vec<_> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 3, "{names:?}");
+}
+
+/// A process that waits to go on. It ends with its value.
+struct Stopped(Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a command that writes a file into `out`, and stops it while the file has no name yet.
+fn stopped_while_writing(place: &Place, command: &[&str]) -> Stopped {
+    let left = tree(&place.path().join("out"));
+    let is_new = |(name, content): (String, Option<Vec<u8>>)| {
+        name.contains(".baler.new-") && !left.contains_key(&name) && content.is_some_and(|content| !content.is_empty())
+    };
+    let is_written = || tree(&place.path().join("out")).into_iter().any(is_new);
+    let deadline = Instant::now() + Duration::from_mins(1);
+    loop {
+        assert!(Instant::now() < deadline, "it was always too late");
+        let mut child = spawn(place.command(command).stdout(Stdio::null()));
+        let process = Pid::from_child(&child);
+        while child.try_wait().unwrap().is_none() {
+            if is_written() {
+                kill_process(process, Signal::STOP).unwrap();
+                let state = || std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap();
+                while !state().contains(") T ") && !state().contains(") Z ") {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                if is_written() {
+                    return Stopped(child);
+                }
+                kill_process(process, Signal::CONT).unwrap();
+            }
+        }
+        // It was quicker.
+        child.wait().unwrap();
+        std::fs::remove_dir_all(place.path().join("out")).unwrap();
+        std::fs::create_dir(place.path().join("out")).unwrap();
+    }
+}
+
+/// The next one that writes into the directory removes it, and nothing that a living process writes.
+#[test]
+fn what_a_killed_process_left_of_a_file_goes_with_the_next() {
+    for user in users() {
+        let Some(place) = place(user) else { return };
+        std::fs::create_dir_all(place.path().join("out")).unwrap();
+        user.give(&place.path().join("out"));
+        let names = || tree(&place.path().join("out")).into_keys().collect::<Vec<_>>();
+        // What differs between users is whose the files are.
+        let some = if user == User::Caller { 3 } else { 1 };
+        let commands = [
+            (&["save", "test-run", "--output", "out/a.tar"][..], "out/a.tar"),
+            (&["buildpack", "package", "out/a.cnb", "--path", "judge", "--format", "file"], "out/a.cnb"),
+            (&["builder", "create", "oci-archive:out/b.tar", "--config", "builder.toml"], "out/b.tar"),
+        ];
+        for (command, file) in commands.into_iter().take(some) {
+            drop(stopped_while_writing(&place, command));
+            let mut living = stopped_while_writing(&place, command);
+            let left = names();
+            assert_eq!(left.len(), 1, "{user:?}: {left:?}");
+            place.run(&["save", "test-run", "--output", "out/other.tar"]).success();
+            assert!(names().contains(&left[0]), "{user:?}: {:?}", names());
+            kill_process(Pid::from_child(&living.0), Signal::CONT).unwrap();
+            assert!(living.0.wait().unwrap().success(), "{user:?}: {command:?}");
+            let expected = [file, "out/other.tar"].map(|name| place.path().join(name).display().to_string());
+            assert_eq!(names(), expected, "{user:?}");
+            for name in expected {
+                std::fs::remove_file(name).unwrap();
+            }
+        }
+    }
 }
 
 #[test]

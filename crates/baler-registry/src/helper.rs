@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use crate::credentials::Credentials;
+use crate::family;
+use crate::keychain::{KeychainContext, KeychainError};
+use crate::seconds::seconds;
 use crate::secret::Secret;
 
 /// What is read of an answer; more is no answer.
@@ -35,8 +38,14 @@ pub enum HelperError {
     Answer { program: String },
 }
 
-/// How long a helper may take.
+/// How long a helper may take where nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT_VARIABLE: &str = "BALER_HELPER_TIMEOUT";
+
+/// How long a helper may take: what `BALER_HELPER_TIMEOUT` says.
+pub(crate) fn timeout(context: &KeychainContext<'_>) -> Result<Duration, KeychainError> {
+    Ok(seconds(context, TIMEOUT_VARIABLE)?.unwrap_or(TIMEOUT))
+}
 
 /// The program of a helper, and the directories where it may be.
 #[derive(Clone)]
@@ -47,8 +56,8 @@ pub(crate) struct Helper {
 }
 
 impl Helper {
-    pub(crate) fn new(name: &str, search: &[PathBuf]) -> Self {
-        Self { name: name.to_owned(), search: search.to_owned(), timeout: TIMEOUT }
+    pub(crate) fn new(name: &str, search: &[PathBuf], timeout: Duration) -> Self {
+        Self { name: name.to_owned(), search: search.to_owned(), timeout }
     }
 
     pub(crate) fn program(&self) -> String {
@@ -139,8 +148,7 @@ impl Helper {
     }
 
     fn stop(&self, child: &mut Child) -> HelperError {
-        let _ = child.kill();
-        let _ = child.wait();
+        family::end(child);
         HelperError::TimedOut { program: self.program(), timeout: self.timeout }
     }
 }
@@ -192,16 +200,38 @@ fn parse(answer: &[u8]) -> Option<Credentials> {
 mod tests {
     use super::*;
 
-    /// A helper that runs for ever, by a program that it started itself, does not hold up anybody for ever.
+    /// A helper that waits for ever, as do the programs that it started, does not hold up anybody, and nothing of it stays.
     #[test]
-    fn one_that_hangs_is_given_up() {
+    fn one_that_hangs_is_ended_with_all_that_it_started() {
         let directory = tempfile::tempdir().unwrap();
         // Written by a program that has ended, so that nothing has it open when it is started.
-        let script = "printf '#!/bin/sh\\nsleep 5\\n' >docker-credential-slow; chmod 755 docker-credential-slow";
+        let script = r#"cat >docker-credential-slow <<'END'
+#!/bin/sh
+cd "${0%/*}"
+sh -c 'echo $$ >>started; sleep 1000 & echo $! >>started; wait' &
+echo $$ >>started
+wait
+END
+chmod 755 docker-credential-slow"#;
         assert!(Command::new("sh").args(["-c", script]).current_dir(&directory).status().unwrap().success());
-        let search = [directory.path().to_owned()];
-        let slow = Helper { timeout: Duration::from_millis(20), ..Helper::new("slow", &search) };
-        let asked = slow.ask("registry.example");
-        assert!(matches!(asked, Err(HelperError::TimedOut { .. })), "{asked:?}");
+        let started = || fs_err::read_to_string(directory.path().join("started")).unwrap_or_default();
+        // Until all of them run: how long that takes depends on what else the machine does.
+        let mut time = Duration::from_millis(100);
+        while started().lines().count() < 3 {
+            let slow = Helper::new("slow", &[directory.path().to_owned()], time);
+            fs_err::write(directory.path().join("started"), "").unwrap();
+            let asked = slow.ask("registry.example");
+            assert!(matches!(asked, Err(HelperError::TimedOut { .. })), "{asked:?}");
+            time *= 2;
+        }
+        for process in started().lines() {
+            let state = || fs_err::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+            let is_gone = |state: &str| state.is_empty() || state.contains(") Z ");
+            let deadline = Instant::now() + Duration::from_mins(1);
+            while !is_gone(&state()) {
+                assert!(Instant::now() < deadline, "{}", state());
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
     }
 }

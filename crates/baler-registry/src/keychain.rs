@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use baler_image::Repository;
 
 use crate::credentials::{Credentials, InvalidAuthorization, Origin};
 use crate::docker_config::{DockerConfig, InvalidDockerConfig, normalised};
-use crate::helper::{Helper, HelperError};
+use crate::helper::{self, Helper, HelperError};
 use crate::keychain_file;
 use crate::messenger::Messenger;
+use crate::seconds::InvalidSeconds;
 
 /// What the keychain is made from, as the caller finds it.
 pub struct KeychainContext<'a> {
@@ -30,6 +32,7 @@ pub struct Keychain {
     from_variable: BTreeMap<String, Credentials>,
     file: Option<(PathBuf, DockerConfig)>,
     search: Vec<PathBuf>,
+    helper_timeout: Duration,
     messenger: Messenger,
 }
 
@@ -55,6 +58,8 @@ pub enum KeychainError {
     Read { path: PathBuf, source: io::Error },
     #[error("{} is damaged", path.display())]
     File { path: PathBuf, source: InvalidDockerConfig },
+    #[error(transparent)]
+    Timeout(#[from] InvalidSeconds),
     #[error("could not ask the credential helper")]
     Helper { source: HelperError },
 }
@@ -90,7 +95,8 @@ impl Keychain {
             }
             None => None,
         };
-        Ok(Self { given: None, from_variable, file, search: context.search.clone(), messenger: Messenger::default() })
+        let (search, helper_timeout) = (context.search.clone(), helper::timeout(context)?);
+        Ok(Self { given: None, from_variable, file, search, helper_timeout, messenger: Messenger::default() })
     }
 
     /// Whether there are helpers that may be asked.
@@ -110,7 +116,7 @@ impl Keychain {
         let mut known: Vec<Known> = variables.map(|host| Known::new(Some(host), Origin::Variable, None)).collect();
         let Some((path, config)) = &self.file else { return known };
         for (registry, name) in config.helpers() {
-            let helper = Helper::new(name, &self.search);
+            let helper = Helper::new(name, &self.search, self.helper_timeout);
             let problem = helper.path().err().map(|source| KeychainError::Helper { source });
             known.push(Known::new(registry, Origin::Helper(helper.program()), problem));
         }
@@ -133,7 +139,7 @@ impl Keychain {
         }
         let Some((path, config)) = &self.file else { return Ok((Credentials::Anonymous, None)) };
         if let Some((name, address)) = config.helper(repository.registry()) {
-            let helper = Helper::new(name, &self.search);
+            let helper = Helper::new(name, &self.search, self.helper_timeout);
             if let Some(found) =
                 self.messenger.ask(&helper, address).map_err(|source| KeychainError::Helper { source })?
             {

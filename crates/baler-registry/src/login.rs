@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::credentials::Origin;
 use crate::docker_config::{DockerConfig, HUB, HUB_KEY, InvalidDockerConfig, normalised};
-use crate::helper::{Helper, HelperError};
+use crate::helper::{self, Helper, HelperError};
 use crate::keychain::{KeychainContext, KeychainError};
 use crate::keychain_file;
 use crate::secret::Secret;
@@ -145,7 +145,7 @@ pub fn store_login(
     let mut file = File::open(context)?;
     let registry = crate::Repository::new(&key.registry, "").registry().to_owned();
     if let Some((name, address)) = file.config.helper(&registry).map(|(name, address)| (name.to_owned(), address)) {
-        let helper = Helper::new(&name, &context.search);
+        let helper = Helper::new(&name, &context.search, helper::timeout(context)?);
         helper.store(&address, username, password).map_err(|source| StoreError::Helper { source })?;
         // As Docker does: the entry says that there are credentials, and has none.
         file.set(key, Some(json!({})));
@@ -164,7 +164,7 @@ pub fn erase_login(context: &KeychainContext<'_>, key: &LoginKey) -> Result<Vec<
     let mut found = Vec::new();
     let registry = crate::Repository::new(&key.registry, "").registry().to_owned();
     if let Some((name, address)) = file.config.helper(&registry) {
-        let helper = Helper::new(name, &context.search);
+        let helper = Helper::new(name, &context.search, helper::timeout(context)?);
         if helper.erase(&address).map_err(|source| StoreError::Helper { source })? {
             found.push(Origin::Helper(helper.program()));
         }

@@ -3,9 +3,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::keychain::{Keychain, KeychainContext, KeychainError};
+use crate::seconds::{InvalidSeconds, seconds};
 use crate::settings::{Proxies, Settings};
 
 /// Where distributions keep the authorities that they trust.
@@ -33,8 +33,8 @@ pub enum SettingsError {
     Keychain(#[from] KeychainError),
     #[error("could not read the certificate authorities of {}", path.display())]
     Authorities { path: PathBuf, source: io::Error },
-    #[error("{TIMEOUT} is a number of seconds from 1 to 86400, not '{value}'")]
-    Timeout { value: String },
+    #[error(transparent)]
+    Timeout(#[from] InvalidSeconds),
 }
 
 impl Settings {
@@ -46,7 +46,7 @@ impl Settings {
         let either = |lower: &str, upper: &str| set(lower).or_else(|| set(upper));
         let (file, directories) = (set("SSL_CERT_FILE"), set("SSL_CERT_DIR"));
         let own = Self::default();
-        let stall_timeout = set(TIMEOUT).map_or(Ok(own.stall_timeout), timeout)?;
+        let stall_timeout = seconds(surroundings, TIMEOUT)?.unwrap_or(own.stall_timeout);
         Ok(Self {
             connect_timeout: own.connect_timeout.min(stall_timeout),
             stall_timeout,
@@ -62,11 +62,6 @@ impl Settings {
             ..own
         })
     }
-}
-
-fn timeout(value: String) -> Result<Duration, SettingsError> {
-    let seconds = value.parse().ok().filter(|seconds| (1..=24 * 60 * 60).contains(seconds));
-    seconds.map(Duration::from_secs).ok_or(SettingsError::Timeout { value })
 }
 
 /// The host's bundle: the one that a variable names, else where distributions keep it.
@@ -123,21 +118,4 @@ fn certificates_of(directory: &Path) -> Result<Vec<PathBuf>, SettingsError> {
 
 fn read(path: &Path) -> Result<Vec<u8>, SettingsError> {
     fs_err::read(path).map_err(|source| SettingsError::Authorities { path: path.to_owned(), source })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_that_a_registry_gets() {
-        for (value, expected) in [("90", Some(90)), ("0", None), ("1m", None), ("86401", None)] {
-            let found = timeout(value.to_owned());
-            assert_eq!(found.as_ref().ok().map(Duration::as_secs), expected);
-            if let Err(error) = found {
-                let text = format!("BALER_REGISTRY_TIMEOUT is a number of seconds from 1 to 86400, not '{value}'");
-                assert_eq!(error.to_string(), text);
-            }
-        }
-    }
 }

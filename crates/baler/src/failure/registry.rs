@@ -212,7 +212,9 @@ fn credentials(error: &KeychainError) -> Vec<String> {
             vec![format!("install {program}, or remove it from credsStore and credHelpers of Docker's config.json")]
         }
         HelperError::TimedOut { program, .. } => {
-            vec![format!("does {program} wait for somebody? Try `echo HOST | {program} get`")]
+            vec![format!(
+                "does {program} wait for somebody? Try `echo HOST | {program} get`; where it only needs longer, set BALER_HELPER_TIMEOUT=SECONDS"
+            )]
         }
         _ => Vec::new(),
     }

@@ -58,6 +58,34 @@ const ROWS: &[Row] = &[
     ),
 ];
 
+/// It may wait for somebody who is not there. What it started waits with it, and ends with it.
+#[test]
+fn a_helper_that_hangs() {
+    let Some(scene) = Scene::new(User::Caller, Kind::Basic) else { return };
+    let started = scene.path().join("started");
+    helper(&scene, "hangs", &format!("echo $$ >>{0}; sleep 1000 & echo $! >>{0}; wait", started.display()));
+    write(&scene.path().join(".docker/config.json"), r#"{"credsStore": "hangs"}"#);
+    let variables = [helpers(&scene), ("BALER_HELPER_TIMEOUT", "1".to_owned())];
+    let [pull, build, phase] = scene.all(&variables, (&[], &[]));
+    let words = format!("could not get credentials for {}", scene.host);
+    for (said, code) in [(pull, 1), (build, 1), (phase, 32)] {
+        assert_eq!(said.code, Some(code), "{said:#?}");
+        let said = format!("{}{}", said.stdout, said.stderr);
+        assert!(said.contains(&words) && said.contains("docker-credential-hangs did not answer in 1 s"), "{said}");
+        assert!(code != 1 || said.contains("hint: does docker-credential-hangs wait for somebody?"), "{said}");
+    }
+    let started = std::fs::read_to_string(started).unwrap();
+    assert!(started.lines().count() >= 6, "{started}");
+    let runs = |process: &&str| {
+        std::fs::read_to_string(format!("/proc/{process}/cmdline")).is_ok_and(|line| line.starts_with("sleep"))
+    };
+    let running: Vec<&str> = started.lines().filter(runs).collect();
+    assert!(running.is_empty(), "they run on: {running:?}");
+    let wrong = scene.run(&["pull", &scene.name("run:1")], &[("BALER_HELPER_TIMEOUT", "soon".to_owned())]).failure(1);
+    let words = "BALER_HELPER_TIMEOUT is a number of seconds from 1 to 86400, not 'soon'";
+    assert!(wrong.stderr.contains(words), "{wrong:#?}");
+}
+
 #[test]
 fn each_has_its_own_words_and_none_of_the_secret() {
     for kind in [Kind::Basic, Kind::Tokens] {

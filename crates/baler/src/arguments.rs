@@ -8,6 +8,7 @@ mod config;
 mod faults;
 mod images;
 mod modules;
+mod older;
 mod registry;
 mod store;
 
@@ -20,6 +21,7 @@ pub(crate) use images::{
     SbomArguments, SbomDownloadArguments, TagArguments,
 };
 pub(crate) use modules::*;
+pub(crate) use older::OlderArguments;
 pub(crate) use registry::{DevArguments, DevRegistryArguments, LoginArguments, LogoutArguments};
 pub(crate) use store::*;
 
@@ -34,8 +36,7 @@ pub(crate) use store::*;
         baler run my-app -p 8080                                     start it\n  \
         baler push my-app registry.example/team/app:1.2              or at once: baler build NAME --publish\n\n\
         `baler COMMAND --help` has examples of each.\n\
-        Images live in the store: $BALER_HOME, else the `baler` directory of the XDG data directory.",
-    disable_help_subcommand = true
+        Images live in the store: $BALER_HOME, else the `baler` directory of the XDG data directory."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -57,6 +58,9 @@ pub(crate) struct GlobalArguments {
     /// Use no colour
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) no_color: bool,
+    /// Use colours, also where nobody looks
+    #[arg(long, global = true, conflicts_with = "no_color", help_heading = "Global options")]
+    pub(crate) force_color: bool,
     /// How to show what is going on
     #[arg(
         long,
@@ -83,6 +87,16 @@ pub(crate) enum ProgressFormat {
     Json,
 }
 
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum ShellArgument {
+    #[default]
+    Bash,
+    Zsh,
+    Fish,
+    #[value(name = "powershell")]
+    PowerShell,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum CommandArguments {
     /// Build an image from application source
@@ -98,19 +112,13 @@ pub(crate) enum CommandArguments {
     #[command(subcommand)]
     Sbom(SbomArguments),
     /// Make and look at builders: images of buildpacks, a build image and the name of a run image
-    #[command(subcommand)]
+    #[command(subcommand, alias = "builders")]
     Builder(BuilderArguments),
-    /// Older name of `builder inspect`, which scripts have
-    #[command(hide = true)]
-    InspectBuilder(BuilderInspectArguments),
     /// Make and look at buildpacks, and packages of them
-    #[command(subcommand)]
+    #[command(subcommand, alias = "buildpacks")]
     Buildpack(BuildpackArguments),
-    /// Older name of `buildpack inspect`, which scripts have
-    #[command(hide = true)]
-    InspectBuildpack(BuildpackInspectArguments),
     /// Make and look at packages of image extensions
-    #[command(subcommand)]
+    #[command(subcommand, alias = "extensions")]
     Extension(ExtensionArguments),
     /// List the images of the store
     Images(ImagesArguments),
@@ -141,4 +149,24 @@ pub(crate) enum CommandArguments {
     /// Tools for authors of buildpacks
     #[command(subcommand)]
     Dev(DevArguments),
+    /// Have a shell complete commands and flags
+    #[command(after_help = "Examples:\n  \
+        source <(baler completion)                        bash, now\n  \
+        baler completion --shell fish > ~/.config/fish/completions/baler.fish\n\n\
+        Started under the name `pack` it writes the script to $PACK_HOME, and prints where it is, as pack does.")]
+    Completion {
+        /// The shell
+        #[arg(short, long, value_enum, default_value_t)]
+        shell: ShellArgument,
+    },
+    /// Show what to send along with a question: versions and settings
+    Report {
+        /// With the names of images, mirrors and builders
+        #[arg(short, long)]
+        explicit: bool,
+    },
+    /// Show the version
+    Version,
+    #[command(flatten)]
+    Older(OlderArguments),
 }

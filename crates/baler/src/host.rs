@@ -130,6 +130,11 @@ pub(crate) fn is_called_pack() -> bool {
     name.as_deref().and_then(Path::file_name).is_some_and(|name| name == "pack")
 }
 
+/// What the program calls itself.
+pub(crate) fn called() -> &'static str {
+    if is_called_pack() { "pack" } else { "baler" }
+}
+
 /// When registries are asked where nobody says it. As pack has it; here, what is in the local store is used without
 /// asking the network.
 pub(crate) fn default_pull_policy() -> PullPolicy {

@@ -47,9 +47,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Help and version are results; anything else is an error, which is 1 as in pack.
+/// Help and version are results, also where a command is left out; anything else is an error, which is 1 as in pack.
 fn usage(error: &clap::Error) -> ExitCode {
     // Nothing can be done about a closed output.
     let _ = error.print();
-    if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let is_help = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if error.use_stderr() && !is_help { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

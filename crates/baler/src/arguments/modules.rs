@@ -12,6 +12,8 @@ pub(crate) enum BuilderArguments {
     Create(BuilderCreateArguments),
     /// Show what a builder holds
     Inspect(BuilderInspectArguments),
+    /// List builders that vendors offer
+    Suggest,
 }
 
 #[derive(Debug, Args)]

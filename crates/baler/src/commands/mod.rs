@@ -3,7 +3,9 @@
 mod build;
 mod builder_create;
 mod builder_inspect;
+mod builder_suggest;
 mod buildpack_new;
+mod completion;
 pub(crate) mod config;
 mod dev_registry;
 mod doctor;
@@ -14,6 +16,7 @@ mod load;
 mod login;
 mod module_inspect;
 mod module_listing;
+mod older;
 mod package;
 mod password;
 pub(crate) mod prune;
@@ -21,12 +24,14 @@ mod pull;
 mod push;
 mod rebase;
 mod remove;
+mod report;
 mod resolve;
 mod run;
 mod save;
 mod sbom;
 mod sides;
 mod tag;
+mod version;
 
 use std::process::ExitCode;
 
@@ -39,19 +44,26 @@ use crate::output::Console;
 
 /// Runs the command that was typed.
 pub(crate) fn run(arguments: Arguments, console: &Console) -> anyhow::Result<ExitCode> {
-    match arguments.command {
+    run_command(arguments.command, console)
+}
+
+fn run_command(command: CommandArguments, console: &Console) -> anyhow::Result<ExitCode> {
+    match command {
         CommandArguments::Build(arguments) => build::run(*arguments, console),
         CommandArguments::Builder(BuilderArguments::Create(arguments)) => builder_create::run(arguments, console),
-        CommandArguments::Builder(BuilderArguments::Inspect(arguments))
-        | CommandArguments::InspectBuilder(arguments) => builder_inspect::run(arguments, console),
+        CommandArguments::Builder(BuilderArguments::Inspect(arguments)) => builder_inspect::run(arguments, console),
+        CommandArguments::Builder(BuilderArguments::Suggest) => Ok(builder_suggest::run(console)),
         CommandArguments::Buildpack(BuildpackArguments::New(arguments)) => buildpack_new::run(&arguments, console),
         CommandArguments::Buildpack(BuildpackArguments::Package(arguments)) => {
             package::run(ModuleKind::Buildpack, arguments, console)
         }
-        CommandArguments::Buildpack(BuildpackArguments::Inspect(arguments))
-        | CommandArguments::InspectBuildpack(arguments) => {
+        CommandArguments::Buildpack(BuildpackArguments::Inspect(arguments)) => {
             module_inspect::run(ModuleKind::Buildpack, arguments.module, arguments.depth, console)
         }
+        CommandArguments::Completion { shell } => completion::run(shell, console),
+        CommandArguments::Report { explicit } => report::run(explicit, console),
+        CommandArguments::Version => Ok(version::run(console)),
+        CommandArguments::Older(arguments) => older::run(arguments, console),
         CommandArguments::Extension(ExtensionArguments::Package(arguments)) => {
             package::run(ModuleKind::Extension, arguments, console)
         }

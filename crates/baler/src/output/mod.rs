@@ -43,7 +43,8 @@ impl Console {
         let terminal = io::stdout().is_terminal() && io::stderr().is_terminal();
         let style = Style {
             level: if arguments.verbose { Level::Debug } else { Level::Info },
-            color: io::stdout().is_terminal() && !arguments.no_color && std::env::var_os("NO_COLOR").is_none(),
+            color: arguments.force_color
+                || io::stdout().is_terminal() && !arguments.no_color && std::env::var_os("NO_COLOR").is_none(),
             timestamps: arguments.timestamps,
             quiet: arguments.quiet && !arguments.verbose,
         };

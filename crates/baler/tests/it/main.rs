@@ -33,6 +33,7 @@ mod misbehaviour;
 mod modules;
 mod naming;
 mod new_buildpack;
+mod older_names;
 mod packages;
 mod packaging;
 mod phase_programs;

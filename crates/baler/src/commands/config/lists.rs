@@ -52,6 +52,26 @@ pub(super) fn run_image_mirrors(command: Option<RunImageMirrorsArguments>, conso
     Ok(())
 }
 
+/// The mirrors of a run image, in place of those that were set.
+pub(crate) fn replace_run_image_mirrors(image: &str, mirrors: &[String], console: &Console) -> anyhow::Result<()> {
+    for name in mirrors.iter().map(String::as_str).chain([image]) {
+        name.parse::<Reference>()?;
+    }
+    set(|file| {
+        file.remove_run_image_mirrors(image, &[]);
+        if !mirrors.is_empty() {
+            file.add_run_image_mirrors(image, mirrors);
+        }
+    })?;
+    if mirrors.is_empty() {
+        console.result(&format!("All mirrors removed for Run Image '{image}'"));
+    }
+    for mirror in mirrors {
+        console.result(&format!("Run Image '{image}' configured with mirror '{mirror}'"));
+    }
+    Ok(())
+}
+
 pub(super) fn registry_mirrors(command: Option<RegistryMirrorsArguments>, console: &Console) -> anyhow::Result<()> {
     match command.unwrap_or(RegistryMirrorsArguments::List) {
         RegistryMirrorsArguments::List => {

@@ -5,6 +5,7 @@ mod lists;
 mod shown;
 mod values;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::arguments::{ConfigArguments, Setting};
@@ -12,6 +13,7 @@ use crate::config::{Config, ConfigError, ConfigFile, Source};
 use crate::host;
 use crate::output::Console;
 
+pub(crate) use lists::replace_run_image_mirrors;
 pub(crate) use values::SetElsewhere;
 
 pub(crate) fn run(arguments: ConfigArguments, console: &Console) -> anyhow::Result<ExitCode> {
@@ -26,6 +28,11 @@ pub(crate) fn run(arguments: ConfigArguments, console: &Console) -> anyhow::Resu
         Some(Setting::TrustedBuilders { command }) => lists::trusted_builders(command, console)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the file is that these commands change.
+pub(crate) fn path() -> Result<PathBuf, ConfigError> {
+    Ok(own_file()?.path().to_owned())
 }
 
 /// The file that these commands change.

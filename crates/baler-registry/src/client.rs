@@ -163,7 +163,8 @@ impl Client {
         Arc::clone(lock(&self.registries).entry(host.to_owned()).or_insert_with(new))
     }
 
-    pub(crate) fn is_insecure(&self, host: &str) -> bool {
+    /// Whether a registry's certificate is not verified, and it may do without TLS.
+    pub fn is_insecure(&self, host: &str) -> bool {
         self.settings.insecure_registries.iter().any(|insecure| insecure == host)
     }
 }

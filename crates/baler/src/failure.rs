@@ -150,9 +150,10 @@ pub(crate) fn hints(error: &anyhow::Error) -> Vec<String> {
 }
 
 /// How an image that is kept gets to where it was to go.
-fn push_hint(Kept { name, refused }: &Kept) -> String {
+fn push_hint(Kept { name, refused, insecure }: &Kept) -> String {
     let target = if name == refused { String::new() } else { format!(" {refused}") };
-    format!("nothing need be built again: `baler push {name}{target}` sends it")
+    let insecure = insecure.as_ref().map(|host| format!(" --insecure-registry {host}")).unwrap_or_default();
+    format!("nothing need be built again: `baler push {name}{target}{insecure}` sends it")
 }
 
 fn daemon_hint(error: &DaemonError) -> Option<&'static str> {

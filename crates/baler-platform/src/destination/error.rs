@@ -65,4 +65,6 @@ pub struct Kept {
     pub name: ImageName,
     /// The name in a registry.
     pub refused: ImageName,
+    /// The registry, where it was used as an insecure one.
+    pub insecure: Option<String>,
 }

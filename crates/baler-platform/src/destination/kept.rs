@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use baler_image::{Digest, ImageName};
+use baler_image::{Digest, ImageName, Repository};
 
 use super::error::Kept;
 use super::{Delivery, Destination, DestinationError, IfRefused, NotPublished};
@@ -54,10 +54,19 @@ impl Destination<'_> {
     ) -> Result<Vec<Kept>, KeepError> {
         if self.delivery == Delivery::RegistriesAndStore {
             publisher.keep(&self.names)?;
-            return Ok(refused.into_iter().map(|name| Kept { name: name.clone(), refused: name }).collect());
+            return Ok(refused.into_iter().map(|name| self.kept(name.clone(), name)).collect());
         }
         let name = publisher.name_by_digest(self.name(), digest)?;
         publisher.keep(std::slice::from_ref(&name))?;
-        Ok(refused.into_iter().map(|refused| Kept { name: name.clone(), refused }).collect())
+        Ok(refused.into_iter().map(|refused| self.kept(name.clone(), refused)).collect())
+    }
+
+    fn kept(&self, name: ImageName, refused: ImageName) -> Kept {
+        let repository = refused.reference().map(Repository::from);
+        // It was asked a moment ago.
+        let client = self.context.places.registries().client().ok();
+        let insecure =
+            repository.filter(|repository| client.is_some_and(|client| client.is_insecure(repository.registry())));
+        Kept { name, refused, insecure: insecure.map(|repository| repository.registry().to_owned()) }
     }
 }

@@ -54,5 +54,15 @@ fn what_a_new_buildpack_is_for() {
         assert!(refused.contains("cannot be the id of a buildpack"), "{id}: {refused}");
     }
     place.run(&["buildpack", "new", "a/b", "--api", "0.6"]).failure(1);
+    // As packaging says it.
+    for (version, problem) in [
+        ("", "'buildpack.version' is required"),
+        ("../1", "'buildpack.id' and 'buildpack.version' must be usable as directory names"),
+        ("..", "'buildpack.id' and 'buildpack.version' must be usable as directory names"),
+    ] {
+        let refused = place.run(&["buildpack", "new", "a/b", "--version", version]).failure(1).stderr;
+        assert_eq!(refused, format!("ERROR: buildpack.toml: {problem}\n"));
+        assert!(!place.path().join("b").exists());
+    }
     place.run(&["buildpack", "package", "b.cnb", "--format", "file", "--path", "x/y"]).success();
 }

@@ -2,7 +2,7 @@
 
 use baler_test_registry::{Fault, Options, Rule, TestRegistry};
 
-use crate::support::{Outcome, Place, User, application, buildpack, users, write};
+use crate::support::{Authority, Outcome, Place, User, application, buildpack, users, write};
 
 /// More than goes in one piece.
 const BUILD: &str = "mkdir -p \"$1/data\"; head -c 6000000 /dev/urandom >\"$1/data/file\"; printf '[types]\\nlaunch = true\\n' >\"$1/data.toml\"";
@@ -113,6 +113,23 @@ fn a_copy_that_was_asked_for_has_its_own_names() {
     let failed = place.run(&build).failure(1);
     assert_eq!(hinted(&failed), [["push", &app]], "{}", failed.stderr);
     assert!(place.run(&["images"]).success().stdout.contains(&app));
+}
+
+/// A registry without a certificate that anybody trusts is told so again.
+#[test]
+fn the_hint_says_what_the_user_said_of_the_registry() {
+    let (Some(place), Some(authority)) = (place(User::Caller), Authority::new()) else { return };
+    let tls = Some(authority.tls("IP:127.0.0.1"));
+    let refusing = TestRegistry::start(Options { tls, ..Options::default() }).unwrap();
+    refusing.rule(Rule::new("PUT", "*/manifests/*", Fault::status(403)).always());
+    let address = refusing.address();
+    let app = format!("{address}/app:1");
+    let build = ["build", &app, "--path", "app", "--builder", "builder", "--publish", "--insecure-registry", &address];
+    let failed = place.run(&build).failure(1);
+    assert_eq!(hinted(&failed)[0][2..], [&app, "--insecure-registry", &address], "{}", failed.stderr);
+    refusing.clear_rules();
+    follow(&place, &failed);
+    assert_eq!(refusing.tags("app"), ["1"]);
 }
 
 /// What was taken from a registry is fetched from there, so that the image is whole.

@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use baler_cnb::api::BuildpackApi;
 use baler_image::Platform;
 use baler_lifecycle::module_store::RESERVED_IDS;
+use baler_platform::modules::{Description, ModuleKind};
 use baler_platform::output::{Level, Output as _};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: &BuildpackNewArguments, console: &Console) -> anyho
         bail!("directory '{}' exists", directory.display());
     }
     let descriptor = descriptor(arguments, &targets);
+    Description::parse(ModuleKind::Buildpack, "buildpack.toml".into(), &descriptor)?;
     let files =
         [("buildpack.toml", descriptor.as_str(), 0o644), ("bin/build", BUILD, 0o755), ("bin/detect", DETECT, 0o755)];
     make(&directory, &files).with_context(|| format!("could not make the buildpack '{id}'"))?;

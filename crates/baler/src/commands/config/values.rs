@@ -26,23 +26,45 @@ pub(crate) struct SetElsewhere {
 #[error("'{0}' is no builder: it has no label io.buildpacks.builder.metadata")]
 pub(crate) struct NotABuilder(ImageName);
 
-pub(super) fn default_builder(arguments: &ValueArguments, console: &Console) -> anyhow::Result<()> {
-    let setting = Value::DefaultBuilder;
-    match (&arguments.value, arguments.unset) {
-        (Some(_), true) => bail!("default builder and --unset cannot be specified simultaneously"),
+/// What is said of a setting that names an image.
+struct Words {
+    flag: &'static str,
+    name: &'static str,
+    /// Where there is nothing, and where there was nothing.
+    none: [&'static str; 2],
+}
+
+/// Shows or unsets such a setting; the image that it is to name, where one is given.
+fn image_to_set<'a>(
+    setting: Value,
+    arguments: &'a ValueArguments,
+    words: &Words,
+    console: &Console,
+) -> anyhow::Result<Option<&'a str>> {
+    let Words { flag, name, none: [is_none, was_none] } = words;
+    match (arguments.value.as_deref(), arguments.unset) {
+        (Some(_), true) => bail!("{flag} and --unset cannot be specified simultaneously"),
         (None, true) => match unset(setting)? {
-            Some(old) => console.result(&format!("Successfully unset default builder '{old}'")),
-            None => console.result("No default builder was set"),
+            Some(old) => console.result(&format!("Successfully unset {name} '{old}'")),
+            None => console.result(was_none),
         },
         (None, false) => match setting.of(&in_effect()?) {
-            Some(name) => console.result(&format!("The current default builder is '{name}'")),
-            None => console.result("No default builder is set."),
+            Some(image) => console.result(&format!("The current {name} is '{image}'")),
+            None => console.result(is_none),
         },
-        (Some(name), false) => {
-            exists(name, console).with_context(|| format!("validating that builder '{name}' exists"))?;
-            set(|file| file.set_text(setting, name))?;
-            console.result(&format!("Builder '{name}' is now the default builder"));
-        }
+        (image, false) => return Ok(image),
+    }
+    Ok(None)
+}
+
+pub(super) fn default_builder(arguments: &ValueArguments, console: &Console) -> anyhow::Result<()> {
+    let none = ["No default builder is set.", "No default builder was set"];
+    let words = Words { flag: "default builder", name: "default builder", none };
+    let setting = Value::DefaultBuilder;
+    if let Some(name) = image_to_set(setting, arguments, &words, console)? {
+        exists(name, console).with_context(|| format!("validating that builder '{name}' exists"))?;
+        set(|file| file.set_text(setting, name))?;
+        console.result(&format!("Builder '{name}' is now the default builder"));
     }
     Ok(())
 }
@@ -73,26 +95,18 @@ pub(super) fn pull_policy(arguments: &ValueArguments, console: &Console) -> anyh
 }
 
 pub(super) fn lifecycle_image(arguments: &ValueArguments, console: &Console) -> anyhow::Result<()> {
+    let none =
+        ["No custom lifecycle image is set. Baler has a lifecycle of its own.", "No custom lifecycle image was set."];
+    let words = Words { flag: "lifecycle image", name: "custom lifecycle image", none };
     let setting = Value::LifecycleImage;
-    match (&arguments.value, arguments.unset) {
-        (Some(_), true) => bail!("lifecycle image and --unset cannot be specified simultaneously"),
-        (None, true) => match unset(setting)? {
-            Some(old) => console.result(&format!("Successfully unset custom lifecycle image '{old}'")),
-            None => console.result("No custom lifecycle image was set."),
-        },
-        (None, false) => match setting.of(&in_effect()?) {
-            Some(name) => console.result(&format!("The current custom lifecycle image is '{name}'")),
-            None => console.result("No custom lifecycle image is set. Baler has a lifecycle of its own."),
-        },
-        (Some(name), false) => {
-            name.parse::<Reference>()?;
-            if own_file()?.text(setting) == Some(name) {
-                console.result(&format!("Custom lifecycle image is already set to '{name}'"));
-                return Ok(());
-            }
-            set(|file| file.set_text(setting, name))?;
-            console.result(&format!("Image '{name}' will now be used as the lifecycle image"));
+    if let Some(name) = image_to_set(setting, arguments, &words, console)? {
+        name.parse::<Reference>()?;
+        if own_file()?.text(setting) == Some(name) {
+            console.result(&format!("Custom lifecycle image is already set to '{name}'"));
+            return Ok(());
         }
+        set(|file| file.set_text(setting, name))?;
+        console.result(&format!("Image '{name}' will now be used as the lifecycle image"));
     }
     Ok(())
 }

@@ -109,7 +109,9 @@ impl Client {
     /// anybody has.
     pub(crate) fn wait_after(&self, error: RegistryError, tried: u32) -> Result<RegistryError, RegistryError> {
         let retries = &self.settings.retries;
-        let Some(pause) = retries.pause(tried, error.retry_after()) else {
+        let is_silent = matches!(error, RegistryError::TimedOut { .. });
+        let most = if is_silent { retries.tries.min(retries.silent_tries) } else { retries.tries };
+        let Some(pause) = retries.pause(tried, error.retry_after()).filter(|_| tried < most) else {
             let is_tried_again = tried > 1;
             return Err(if is_tried_again {
                 RegistryError::GaveUp { tries: tried, source: error.into() }
@@ -117,7 +119,7 @@ impl Client {
                 error
             });
         };
-        self.tell(&Event::Retrying { error: &error, tried, tries: retries.tries, pause });
+        self.tell(&Event::Retrying { error: &error, tried, tries: most, pause });
         std::thread::sleep(pause);
         Ok(error)
     }

@@ -10,12 +10,17 @@ use baler_image::{Digest, Repository};
 use crate::credentials::Origin;
 use crate::error::RegistryError;
 
+/// A pause that is not passed over in silence.
+const LONG: Duration = Duration::from_secs(5);
+
 /// Something that happened.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A request was answered; `url` is where, after redirects.
     Answered { method: &'a str, url: &'a dyn fmt::Display, status: u16 },
+    /// A request is not answered yet, and is waited for.
+    Silent { method: &'a str, url: &'a dyn fmt::Display, waited: Duration, limit: Duration },
     /// A request failed for a reason that may pass, and is made again after a pause.
     Retrying { error: &'a RegistryError, tried: u32, tries: u32, pause: Duration },
     /// A mirror could not give what it was asked for; the next one is asked, or the registry itself.
@@ -33,9 +38,14 @@ pub enum Event<'a> {
 }
 
 impl Event<'_> {
-    /// Whether it is for everybody, and not only for who looks closely: what follows is not as it was set up.
+    /// Whether it is for everybody, and not only for who looks closely: what follows is not as it was set up, or somebody
+    /// may wonder why nothing happens.
     pub fn is_warning(&self) -> bool {
-        matches!(self, Self::MirrorLeftOut { .. })
+        match self {
+            Self::MirrorLeftOut { .. } | Self::Silent { .. } => true,
+            Self::Retrying { error, pause, .. } => matches!(error, RegistryError::TimedOut { .. }) || *pause >= LONG,
+            _ => false,
+        }
     }
 }
 
@@ -46,6 +56,12 @@ impl fmt::Display for Event<'_> {
                 write!(formatter, "try {tried} of {tries} failed, the next is in {:.1} s: ", pause.as_secs_f64())?;
                 chain(error, formatter)
             }
+            Self::Silent { method, url, waited, limit } => write!(
+                formatter,
+                "no answer to {method} {url} for {} s; it is waited for {} s",
+                waited.as_secs(),
+                limit.as_secs()
+            ),
             Self::Answered { method, url, status } => write!(formatter, "{method} {url}: {status}"),
             Self::MirrorLeftOut { mirror, wanted, error } => {
                 write!(formatter, "the mirror {mirror} of {wanted} is left out: ")?;

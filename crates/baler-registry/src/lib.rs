@@ -33,6 +33,7 @@ mod retry;
 mod seconds;
 mod secret;
 mod settings;
+mod silence;
 mod sink;
 mod source;
 mod surroundings;

@@ -10,13 +10,20 @@ pub struct RetryPolicy {
     pub tries: u32,
     /// The pause before the second try; it doubles from there.
     pub first_pause: Duration,
+    /// Of these, how often somebody is waited for who does not answer: each time is long enough.
+    pub silent_tries: u32,
     /// No pause is longer. A registry that asks for more is not waited for.
     pub longest_pause: Duration,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { tries: 5, first_pause: Duration::from_millis(200), longest_pause: Duration::from_secs(30) }
+        Self {
+            tries: 5,
+            silent_tries: 3,
+            first_pause: Duration::from_millis(200),
+            longest_pause: Duration::from_secs(30),
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Without a byte sent or received. A head that trickles in has twice as long.
     pub stall_timeout: Duration,
+    /// For so long without an answer nothing is said of it.
+    pub patience: Duration,
     /// How many requests one registry gets at the same time.
     pub requests_at_once: usize,
     pub listener: Listener,
@@ -45,6 +47,7 @@ impl Default for Settings {
             retries: RetryPolicy::default(),
             connect_timeout: Duration::from_secs(15),
             stall_timeout: Duration::from_mins(1),
+            patience: Duration::from_secs(10),
             requests_at_once: 8,
             listener: Listener::default(),
         }

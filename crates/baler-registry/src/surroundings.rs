@@ -50,6 +50,7 @@ impl Settings {
         Ok(Self {
             connect_timeout: own.connect_timeout.min(stall_timeout),
             stall_timeout,
+            patience: own.patience.min(stall_timeout / 2),
             user_agent: concat!("baler/", env!("CARGO_PKG_VERSION")).to_owned(),
             keychain: Keychain::from_context(surroundings)?,
             authorities: authorities(file.as_deref().map(Path::new), directories.as_deref())?,

@@ -21,11 +21,15 @@ use crate::no_proxy::is_excepted;
 use crate::resolver::{NoNameServer, SystemResolver};
 use crate::secret::Secret;
 use crate::settings::{Proxies, Settings};
+use crate::silence::Silence;
 use crate::tls;
 
 const MAXIMUM_REDIRECTS: usize = 5;
 /// What is read of an error's body.
 const ERROR_BODY: u64 = 64 * 1024;
+
+/// So much is sent in no time.
+const SHORT: usize = 64 * 1024;
 
 /// What is sent with a request. All of it can be sent again.
 #[derive(Clone, Copy)]
@@ -45,6 +49,14 @@ pub(crate) struct Ask<'a> {
 impl Ask<'_> {
     pub(crate) fn new(method: Method) -> Self {
         Self { method, headers: Vec::new(), content: Content::Nothing }
+    }
+
+    /// Whether it is sent in no time.
+    fn is_short(&self) -> bool {
+        match self.content {
+            Content::Nothing => true,
+            Content::Bytes(bytes) => bytes.len() < SHORT,
+        }
     }
 
     #[must_use]
@@ -126,6 +138,7 @@ fn retry_after(value: Option<&str>, now: Option<&str>) -> Option<Duration> {
 pub(crate) struct Transport {
     settings: Connecting,
     agents: Mutex<BTreeMap<AgentKey, Agent>>,
+    silence: Silence,
 }
 
 /// What connections of one kind have in common: TLS or not, host and port, whether the certificate is verified.
@@ -165,6 +178,7 @@ impl Connecting {
 
 impl Transport {
     pub(crate) fn new(settings: &Settings) -> Result<Self, RegistryError> {
+        let silence = Silence::new(settings.patience, settings.stall_timeout, settings.listener.clone());
         let settings = Connecting {
             authorities: tls::authorities(&settings.authorities)?,
             certificates: AllCertificates::read(&settings.certificate_directories),
@@ -176,7 +190,7 @@ impl Transport {
         for proxy in [&settings.proxies.http, &settings.proxies.https].into_iter().flatten() {
             through(proxy)?;
         }
-        Ok(Self { settings, agents: Mutex::default() })
+        Ok(Self { settings, agents: Mutex::default(), silence })
     }
 
     fn agent(&self, at: &Location, is_verified: bool) -> Result<Agent, RegistryError> {
@@ -196,6 +210,8 @@ impl Transport {
         for _ in 0..=MAXIMUM_REDIRECTS {
             let is_home = at.is_same_server(location);
             let agent = self.agent(&at, route.is_verified || !is_home)?;
+            // Long bodies take their time.
+            let _asked = ask.is_short().then(|| self.silence.begin(ask.method.as_str(), &at));
             let answer = once(&agent, &at, ask, route.authorization.filter(|_| is_home))?;
             if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
                 return Ok(answer);

@@ -136,6 +136,25 @@ fn what_stalls_is_left() {
     assert_eq!(registry.log().len(), 1);
 }
 
+/// Whoever waits is told for whom, and not for ever.
+#[test]
+fn who_does_not_answer_is_named_while_it_is_waited_for() {
+    let (registry, _) = with_image(1000);
+    registry.rule(Rule::new("GET", "*/manifests/*", Fault::Stall(None)).always());
+    let (settings, heard) = heard();
+    let quick = Settings { stall_timeout: Duration::from_secs(1), patience: Duration::from_millis(100), ..settings };
+    assert!(matches!(find_with(quick, &registry, ":1"), Err(SourceError::Unreachable { .. })));
+    let url = format!("http://{}/v2/app/manifests/1", registry.address());
+    let heard = heard.lock().unwrap();
+    let silent = format!("no answer to GET {url} for ");
+    assert_eq!(heard.iter().filter(|text| text.starts_with(&silent)).count(), 3, "{heard:?}");
+    for tried in [1, 2] {
+        let failed = format!("try {tried} of 3 failed, the next is in 0.0 s: {url} did not answer in time");
+        assert_eq!(heard.iter().filter(|text| **text == failed).count(), 1, "{heard:?}");
+    }
+    assert_eq!(registry.log().len(), 3, "{heard:?}");
+}
+
 #[test]
 fn damage_is_seen() {
     let (registry, image) = with_image(1000);

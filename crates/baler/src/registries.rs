@@ -19,7 +19,8 @@ pub(crate) fn registries(
 ) -> Registries {
     Registries::new(move || {
         let settings = settings(&variables, &insecure)?;
-        let retries = RetryPolicy { tries: tries.unwrap_or(settings.retries.tries), ..settings.retries };
+        let own = settings.retries.clone();
+        let retries = tries.map_or(own.clone(), |tries| RetryPolicy { tries, silent_tries: tries, ..own });
         Ok(Settings { retries, mirrors: mirrors.clone(), ..settings })
     })
 }

@@ -37,8 +37,8 @@ pub fn with_image(length: usize) -> (TestRegistry, Image) {
 
 /// Settings for tests: short pauses, no credentials.
 pub fn settings() -> Settings {
-    let retries =
-        RetryPolicy { tries: 4, first_pause: Duration::from_millis(5), longest_pause: Duration::from_secs(2) };
+    let (first_pause, longest_pause) = (Duration::from_millis(5), Duration::from_secs(2));
+    let retries = RetryPolicy { tries: 4, first_pause, longest_pause, ..RetryPolicy::default() };
     Settings { retries, stall_timeout: Duration::from_secs(20), ..Settings::default() }
 }
 

@@ -27,7 +27,7 @@ wrong login, tokens  | --auth me:s3cret --tokens WRONG            | pull AT/run:
 no right to push     | --reader me:s3cret LOGGED-IN               | push local AT/new:1   | access to AT/new:1: the registry AT refused to be written to; status 403 (DENIED); hint: whoever these credentials are of may not push there
 no right to push, tokens | --reader me:s3cret --tokens LOGGED-IN  | push local AT/new:1   | refused to be written to; status 401; hint: they are not accepted, or may not push there: ask for the right
 nobody there         |                                            | pull 127.0.0.1:1/run:1 | could not connect to http://127.0.0.1:1/v2/run/manifests/1: Connection refused; gave up after 5 tries; hint: is a registry running at 127.0.0.1:1?
-no answer            | --fault stall-before:times=always          | pull AT/run:1         | 'AT/run:1'; http://AT/v2/run/manifests/1 did not answer in time; hint: the network or the registry is at fault; where it only needs longer, set BALER_REGISTRY_TIMEOUT=SECONDS
+no answer            | --fault stall-before:times=always          | pull AT/run:1         | 'AT/run:1'; http://AT/v2/run/manifests/1 did not answer in time; gave up after 3 tries; hint: the network or the registry is at fault; where it only needs longer, set BALER_REGISTRY_TIMEOUT=SECONDS
 too many requests    | --fault 429:retry-after=3600               | pull AT/run:1         | 'AT/run:1': the registry AT limits the rate of requests; hint: try again in 3600 s; one who is logged in may ask more often: `baler login AT`
 too many for too long | --fault 429:times=always                  | pull AT/run:1         | limits the rate of requests: gave up after 5 tries; hint: try again later
 a damaged manifest   | --fault damage:on=manifests,times=always   | pull AT/run:1         | 'AT/run:1': blob sha256:; at the last of 5 tries; expected sha256:; found sha256:; hint: the registry, or a proxy or mirror before it, changes what it sends
@@ -105,6 +105,9 @@ fn each_error_has_its_own_words() {
             let text = text.replace("//AT", &format!("//{}", scene.address));
             assert!(said.contains(&text), "{text} is not said: {row}");
         }
+        // It is said long before it ends.
+        let waits = format!("Warning: no answer to GET http://{}/v2/run/manifests/1 for ", scene.address);
+        assert_eq!(outcome.stdout.contains(&waits), cells[0] == "no answer", "{row}");
         let has_hint = said.contains("\n  hint: ");
         assert!(has_hint || cells[0].starts_with("no such "), "{row}");
         assert!(seen.insert(said.clone()), "{row}");

@@ -51,6 +51,11 @@ pub trait Sink: Sync {
         self.begin_blob()
     }
 
+    /// Whether it is: who knows that a blob is new has it there earlier.
+    fn sends_new_blobs_early(&self) -> bool {
+        false
+    }
+
     /// Names a manifest or index whose blobs are all there.
     fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError>;
 

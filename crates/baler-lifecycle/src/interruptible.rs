@@ -65,6 +65,10 @@ impl<S: Stop> Sink for InterruptibleSink<'_, S> {
         Ok(self.watched(self.sink.begin_new_blob()?))
     }
 
+    fn sends_new_blobs_early(&self) -> bool {
+        self.sink.sends_new_blobs_early()
+    }
+
     fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
         self.check(name)?;
         self.sink.put_document(name, descriptor, bytes)

@@ -7,8 +7,10 @@ use ureq::http::Method;
 
 use crate::client::{Access, At, Client};
 use crate::error::RegistryError;
+use crate::file_upload::FileUpload;
+use crate::session;
 use crate::transport::{Ask, Content};
-use crate::upload::{self, Upload};
+use crate::upload::Upload;
 
 /// A repository that is written to.
 pub struct RegistrySink {
@@ -21,7 +23,7 @@ pub struct RegistrySink {
 pub struct PushCheck {
     client: Arc<Client>,
     repository: Repository,
-    begun: upload::Begun,
+    begun: session::Begun,
 }
 
 impl RegistrySink {
@@ -42,17 +44,17 @@ impl RegistrySink {
 
     /// The same, leaving the end to the caller: the answer is known.
     pub fn begin_check(&self) -> Result<PushCheck, SinkError> {
-        let begun = self.client.retried(|| upload::begin(&self.client, &self.repository));
+        let begun = self.client.retried(|| session::begin(&self.client, &self.repository));
         let begun = begun.map_err(|error| self.failed(error))?;
         Ok(PushCheck { client: Arc::clone(&self.client), repository: self.repository.clone(), begun })
     }
 
-    /// Begins a blob that is sent while it is made, beside other work: in shorter chunks.
-    pub fn begin_growing_blob(&self) -> Box<dyn BlobWriter> {
-        Box::new(Upload::slow(Arc::clone(&self.client), self.repository.clone()))
+    /// Begins a blob that is sent from a file, while that grows.
+    pub fn begin_file(&self) -> FileUpload {
+        FileUpload::new(Arc::clone(&self.client), self.repository.clone())
     }
 
-    fn upload(&self, begun: Option<upload::Begun>) -> Upload {
+    fn upload(&self, begun: Option<session::Begun>) -> Upload {
         Upload::new(Arc::clone(&self.client), self.repository.clone(), begun)
     }
 
@@ -64,7 +66,7 @@ impl RegistrySink {
 impl PushCheck {
     /// Ends the upload.
     pub fn end(self) {
-        upload::cancel(&self.client, &self.repository, &self.begun.location);
+        session::cancel(&self.client, &self.repository, &self.begun.location);
     }
 }
 
@@ -74,7 +76,7 @@ impl Sink for RegistrySink {
     }
 
     fn has_blob(&self, digest: &Digest) -> Result<bool, SinkError> {
-        upload::has_blob(&self.client, &self.repository, digest).map_err(|error| self.failed(error))
+        session::has_blob(&self.client, &self.repository, digest).map_err(|error| self.failed(error))
     }
 
     fn repository(&self) -> Option<Repository> {
@@ -100,7 +102,7 @@ impl Sink for RegistrySink {
         match answer.status {
             201 => Ok(Mounted::Done),
             202 => {
-                let begun = upload::begun(&answer).map_err(|error| self.failed(error))?;
+                let begun = session::begun(&answer).map_err(|error| self.failed(error))?;
                 Ok(Mounted::Upload(Box::new(self.upload(Some(begun)))))
             }
             _ => Ok(Mounted::No),

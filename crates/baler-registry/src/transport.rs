@@ -7,10 +7,11 @@ use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use fs_err::os::unix::fs::FileExt as _;
 use ureq::http::{HeaderMap, Method, Request};
 use ureq::tls::Certificate;
 use ureq::unversioned::transport::DefaultConnector;
-use ureq::{Agent, Body, Proxy, Timeout};
+use ureq::{Agent, Body, Proxy, SendBody, Timeout};
 
 use crate::error::{RegistryError, TlsFault, error_codes};
 use crate::gate::Permit;
@@ -36,6 +37,30 @@ const SHORT: usize = 64 * 1024;
 pub(crate) enum Content<'a> {
     Nothing,
     Bytes(&'a [u8]),
+    File(FilePart<'a>),
+}
+
+/// A part of a file.
+#[derive(Clone, Copy)]
+pub(crate) struct FilePart<'a> {
+    pub(crate) file: &'a fs_err::File,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    /// Is told how far it was read, and may end that.
+    pub(crate) watch: &'a (dyn Fn(u64) -> io::Result<()> + Sync),
+}
+
+impl Read for FilePart<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (self.watch)(self.start)?;
+        let left = usize::try_from(self.end - self.start).unwrap_or(usize::MAX).min(buffer.len());
+        let count = self.file.read_at(&mut buffer[..left], self.start)?;
+        if count == 0 && left > 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.start += count as u64;
+        Ok(count)
+    }
 }
 
 /// A request.
@@ -56,6 +81,7 @@ impl Ask<'_> {
         match self.content {
             Content::Nothing => true,
             Content::Bytes(bytes) => bytes.len() < SHORT,
+            Content::File(part) => part.end - part.start < SHORT as u64,
         }
     }
 
@@ -244,11 +270,16 @@ fn once(agent: &Agent, at: &Location, ask: &Ask<'_>, authorization: Option<&Secr
     }
     let invalid = |_| RegistryError::Protocol { url: at.to_string(), reason: "the request cannot be written" };
     let result = if matches!(ask.method, Method::POST | Method::PUT | Method::PATCH) {
-        let bytes: &[u8] = match ask.content {
-            Content::Nothing => &[],
-            Content::Bytes(bytes) => bytes,
-        };
-        agent.run(request.header("content-length", bytes.len()).body(bytes).map_err(invalid)?)
+        match ask.content {
+            Content::Nothing => agent.run(request.header("content-length", 0).body(&[][..]).map_err(invalid)?),
+            Content::Bytes(bytes) => {
+                agent.run(request.header("content-length", bytes.len()).body(bytes).map_err(invalid)?)
+            }
+            Content::File(mut part) => {
+                let request = request.header("content-length", part.end - part.start);
+                agent.run(request.body(SendBody::from_reader(&mut part)).map_err(invalid)?)
+            }
+        }
     } else {
         agent.run(request.body(()).map_err(invalid)?)
     };

@@ -56,6 +56,16 @@ pub(crate) struct Packed {
 /// What became of a piece: nothing if its content is absent.
 pub(crate) type PackResult = Result<Option<Packed>, LayerError>;
 
+/// What hashing a piece told.
+enum Compared {
+    /// Nothing, or nothing that saves the work.
+    No,
+    /// The previous image has it, and the cache.
+    Same(Box<Packed>),
+    /// The previous image does not have it.
+    Differs,
+}
+
 impl Packer<'_> {
     /// Packs every piece; results are in the order of the pieces.
     pub(crate) fn pack(&self, pieces: &[Piece<'_>]) -> Vec<PackResult> {
@@ -170,14 +180,15 @@ impl Packer<'_> {
         }
         let started = Instant::now();
         let directory = piece.content.directory();
-        if let Some(packed) = self.same_as_before(piece)? {
-            return Ok(Some(packed));
+        let compared = self.compare(piece)?;
+        if let Compared::Same(packed) = compared {
+            return Ok(Some(*packed));
         }
         // Before the files are read: what changes while they are is noticed by the next build.
         let keeps_trees = piece.in_cache && self.cache.is_some_and(|cache| cache.trees().is_some());
         let kept = directory.filter(|_| keeps_trees && matches!(piece.role, Role::Buildpack(_)));
         let manifest = kept.map(|directory| StatManifest::take(&directory.root)).transpose()?;
-        let mut pending = self.begin(piece)?;
+        let mut pending = self.begin(piece, matches!(compared, Compared::Differs))?;
         let compressed = write(piece, threads, &mut pending)?;
         // What is new for certain goes on its way while others are packed. What the previous image has may not have to.
         if piece.in_image && reusable(self.analysis, &piece.role, &compressed.diff_id.to_string()).is_none() {
@@ -195,17 +206,19 @@ impl Packer<'_> {
         }))
     }
 
-    /// The piece as the previous image has it, and the cache where it goes there too. Where both remember it, it is
-    /// hashed first: most often nothing has to be compressed and sent.
-    fn same_as_before(&self, piece: &Piece<'_>) -> Result<Option<Packed>, LayerError> {
+    /// Whether the piece is as the previous image has it, and the cache where it goes there too. Where both remember it, it
+    /// is hashed first: most often nothing has to be compressed and sent. Beside a cache of trees, hashing pays only for
+    /// what would be sent while it is made.
+    fn compare(&self, piece: &Piece<'_>) -> Result<Compared, LayerError> {
         let started = Instant::now();
         let cache = self.cache.filter(|_| piece.in_cache);
         let cached = cache.and_then(|cache| remembered(cache.metadata(), &piece.role));
         let is_in_cache =
             cache.is_none_or(|cache| cache.sink().is_none() || cached.is_some_and(|sha| cache.holds(sha)));
         let has_trees = self.cache.is_some_and(|cache| cache.trees().is_some());
-        if has_trees || !piece.in_image || !is_in_cache || remembered_by(self.analysis, &piece.role).is_empty() {
-            return Ok(None);
+        let pays = !has_trees || (cache.is_none() && self.sink.sends_new_blobs_early() && is_large(&piece.content));
+        if !pays || !piece.in_image || !is_in_cache || remembered_by(self.analysis, &piece.role).is_empty() {
+            return Ok(Compared::No);
         }
         // A tar that was checked can stay, if it turns out to be the same.
         let has_tar = cache.is_some_and(|cache| cached.is_some_and(|sha| cache.holds(sha)));
@@ -218,8 +231,13 @@ impl Packer<'_> {
         let mut pending = Pending { image: None, cache: None, tars, is_shared: false };
         let diff_id = write(piece, NonZeroUsize::MIN, &mut pending)?.diff_id;
         let is_cached = cache.is_none() || is_written || cached.is_some_and(|sha| *sha == diff_id.to_string());
-        let layer = reusable(self.analysis, &piece.role, &diff_id.to_string()).filter(|_| is_cached);
-        Ok(layer.map(|layer| Packed {
+        let Some(layer) = reusable(self.analysis, &piece.role, &diff_id.to_string()) else {
+            return Ok(Compared::Differs);
+        };
+        if !is_cached {
+            return Ok(Compared::No);
+        }
+        Ok(Compared::Same(Box::new(Packed {
             diff_id,
             digest: layer.descriptor.digest.clone(),
             size: layer.descriptor.size,
@@ -228,11 +246,11 @@ impl Packer<'_> {
             pending: Some(pending),
             was_read: true,
             duration: started.elapsed(),
-        }))
+        })))
     }
 
     /// Opens the places that the piece goes to: one where image and cache have their blobs in the same.
-    fn begin(&self, piece: &Piece<'_>) -> Result<Pending, LayerError> {
+    fn begin(&self, piece: &Piece<'_>, differs: bool) -> Result<Pending, LayerError> {
         let cache = self.cache.filter(|_| piece.in_cache);
         let tar = cache.map(Cache::begin_tar).transpose()?.flatten();
         let cache = cache.and_then(Cache::sink);
@@ -240,7 +258,7 @@ impl Packer<'_> {
         // Two repositories of one registry are two places.
         let shared = piece.in_image && has_trees && cache.is_some_and(|cache| cache.place() == self.sink.staging());
         // What an earlier image has by the same name may turn out to be the same, and is not sent then.
-        let is_new = remembered_by(self.analysis, &piece.role).is_empty();
+        let is_new = differs || remembered_by(self.analysis, &piece.role).is_empty();
         let begin = || if is_new { self.sink.begin_new_blob() } else { self.sink.begin_blob() };
         let image = piece.in_image.then(begin).transpose()?;
         let cache = cache.filter(|_| !shared).map(Sink::begin_blob).transpose()?;

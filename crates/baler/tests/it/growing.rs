@@ -6,8 +6,8 @@ use baler_test_registry::{Fault, Options, Rule, TestRegistry, noise};
 
 use crate::support::{Outcome, Place, User, application, buildpack, users};
 
-/// More than is waited for before a blob is followed, and more than a few chunks.
-const LENGTH: usize = 14 << 20;
+/// More than is sent at once of what grows.
+const LENGTH: usize = 34 << 20;
 
 /// A layer as large as the application, always the same, and made anew in each build.
 const BUILD: &str = "mkdir -p \"$1/data\"; cp noise \"$1/data\"; printf '[types]\\nlaunch = true\\n' >\"$1/data.toml\"";
@@ -74,12 +74,36 @@ fn a_long_layer_is_sent_while_it_is_made() {
     }
 }
 
+/// What an earlier image has by its name is hashed first: a layer that is the same is neither compressed nor sent.
+#[test]
+fn a_long_layer_that_changed_is_sent_while_it_is_made() {
+    let Some(place) = place(User::Caller) else { return };
+    let registry = registry();
+    let first = publish(&place, &registry, "1").success();
+    // The application, and the layer that is a copy of a part of it.
+    let both = [noise(LENGTH), b"more".to_vec()].concat();
+    let application_alone = b"other text".to_vec();
+    for (path, text, expected) in [("app/noise", both, 2), ("app/file", application_alone, 1)] {
+        std::fs::write(place.path().join(path), text).unwrap();
+        registry.clear_log();
+        let again = publish(&place, &registry, "1").success();
+        assert_eq!(followed(&again), expected, "{path}: {}", again.stdout);
+        let (_, sent) = requests(&registry, "PATCH");
+        assert_eq!(sent.div_ceil(LENGTH as u64), expected as u64 + 1, "{path}: {sent} bytes of {LENGTH}");
+        assert_ne!(manifest(&place, &again), manifest(&place, &first), "{path}");
+        assert_eq!(registry.uploads(), 0, "{path}: {:?}", registry.lines());
+    }
+    let published = publish(&place, &registry, "1").success();
+    let stored = place.build(&["-v"]).success();
+    assert_eq!(manifest(&place, &published), manifest(&place, &stored));
+}
+
 #[test]
 fn what_fails_on_the_way_is_sent_from_the_store() {
     let slow = Fault::Slow(Duration::from_millis(30));
     let faults = [
         ("forgotten at its beginning", "PATCH", Fault::ForgetUpload, 0),
-        ("forgotten on its way", "PATCH", Fault::ForgetUpload, 2),
+        ("forgotten on its way", "PATCH", Fault::ForgetUpload, 1),
         ("refused once", "PATCH", Fault::status(403), 1),
         ("not answered in the end", "PUT", Fault::ResetUnanswered, 0),
         ("reset", "PATCH", Fault::ResetReceiving(100_000), 1),

@@ -72,25 +72,12 @@ impl Publisher<'_> {
         all
     }
 
-    fn copy(&self, job: &Job, writer: Box<dyn BlobWriter>) -> Result<(), SinkError> {
-        let (place, digest) = (self.sink(job.to).place(), job.blob.digest.clone());
-        let failed = |error| SinkError::WriteBlob { place, digest, source: io::Error::other(error) };
-        let mut reader = self.open(&job.blob).map_err(failed)?;
-        self.pass_on(job, (&mut reader, 0), writer)
-    }
-
-    /// Ends a blob of which the writer has the first `sent` bytes, and the reader the others.
-    pub(super) fn pass_on(
-        &self,
-        job: &Job,
-        (reader, sent): (&mut dyn Read, u64),
-        mut writer: Box<dyn BlobWriter>,
-    ) -> Result<(), SinkError> {
+    fn copy(&self, job: &Job, mut writer: Box<dyn BlobWriter>) -> Result<(), SinkError> {
         let (sink, blob) = (self.sink(job.to), &job.blob);
         let failed = |source| SinkError::WriteBlob { place: sink.place(), digest: blob.digest.clone(), source };
+        let mut reader = self.open(blob).map_err(|error| failed(io::Error::other(error)))?;
         let mut buffer = vec![0; BUFFER];
         let running = Running::begin(self.context.output, self.task(job), Some(blob.size));
-        running.advance(sent);
         loop {
             self.context.interrupt.check().map_err(|error| failed(io::Error::other(error)))?;
             let count = reader.read(&mut buffer).map_err(failed)?;
@@ -119,7 +106,7 @@ impl Publisher<'_> {
     }
 
     /// One blob may go to several repositories at once.
-    fn task(&self, job: &Job) -> Task {
+    pub(super) fn task(&self, job: &Job) -> Task {
         let digest = job.blob.digest.short();
         let name = match job.to {
             0 => digest.to_owned(),
@@ -160,7 +147,7 @@ fn after(error: SinkError, tries: u32) -> SinkError {
 }
 
 /// A writer tells of a place that takes no more with an I/O error around the real one.
-fn unwrapped(error: io::Error, failed: impl FnOnce(io::Error) -> SinkError) -> SinkError {
+pub(super) fn unwrapped(error: io::Error, failed: impl FnOnce(io::Error) -> SinkError) -> SinkError {
     match error.downcast::<SinkError>() {
         Ok(error) => error,
         Err(error) => failed(error),

@@ -158,6 +158,10 @@ impl Sink for Publisher<'_> {
         Ok(Box::new(Collected { writer, queue, growth }))
     }
 
+    fn sends_new_blobs_early(&self) -> bool {
+        true
+    }
+
     fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {
         let put = self.put(name, descriptor, bytes);
         if put.is_err() {

@@ -1,23 +1,26 @@
 //! A long blob on its way to the registry while it is still made.
 //!
 //! It is written to the local store, and a worker follows that file: nobody waits for the registry, however slow, and
-//! nothing is kept in memory but a chunk. An upload needs its digest only in the end. When the blob is complete, what is
-//! left of it is sent; when it is not wanted after all, the upload is ended. Whatever fails before the end costs nothing
-//! but time: the blob is sent from the store as any other.
+//! nothing is kept in memory. A registry that keeps up gets short pieces, one that does not longer ones. An upload needs its
+//! digest only in the end. When the blob is complete, what is left of it is sent; when it is not wanted after all, the
+//! upload is ended. Whatever fails before the end costs nothing but time: the blob is sent from the store as any other.
 
-use std::io::{self, Read, Write};
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use baler_image::{BlobWriter, Sink, SinkError};
+use baler_image::{Sink, SinkError};
+use baler_registry::FileUpload;
 
+use super::job::unwrapped;
 use super::queue::{Job, Queue};
 use super::sink::Publisher;
+use crate::output::Running;
 
 /// A shorter blob is complete before it pays to begin.
 const LONG: u64 = 8 << 20;
 /// The worker is told of so many bytes at a time.
 const STEP: u64 = 1 << 20;
-const BUFFER: usize = 256 << 10;
 
 /// A blob that is written, as its worker sees it.
 pub(super) struct Growing {
@@ -42,6 +45,7 @@ enum End {
 
 /// What a worker finds.
 enum Next {
+    /// So many are written, as many as were asked for or more.
     Bytes(u64),
     Complete(Job),
     Dropped,
@@ -56,8 +60,8 @@ impl Growing {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for more than the `taken` bytes that are known, or the end.
-    fn next(&self, taken: u64) -> Next {
+    /// Waits until so many bytes are `wanted`, if any, or for the end.
+    fn next(&self, wanted: Option<u64>) -> Next {
         let mut state = self.state();
         loop {
             match std::mem::replace(&mut state.end, End::Dropped) {
@@ -65,7 +69,7 @@ impl Growing {
                 End::Dropped => return Next::Dropped,
                 End::Open => state.end = End::Open,
             }
-            if state.written > taken {
+            if wanted.is_some_and(|wanted| wanted <= state.written) {
                 return Next::Bytes(state.written);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -130,25 +134,19 @@ impl Drop for Growth {
 impl Publisher<'_> {
     /// Sends a blob while it grows.
     pub(super) fn follow(&self, growing: &Growing) {
-        let mut upload = Some(self.sink(0).begin_growing_blob());
-        let (mut file, mut buffer) = (&growing.file, vec![0; BUFFER]);
-        let (mut sent, mut known) = (0, 0);
+        let mut upload = Some(self.sink(0).begin_file());
         let job = loop {
-            match growing.next(known) {
-                Next::Bytes(written) => known = written,
+            match growing.next(upload.as_ref().map(FileUpload::wanted)) {
+                Next::Bytes(written) => {
+                    let check = |_| self.check();
+                    // What fails is sent from the store.
+                    upload.take_if(|upload| upload.send_piece(&growing.file, written, &check).is_err());
+                }
                 Next::Complete(job) => break job,
                 Next::Dropped => return,
             }
-            while sent < known && self.context.interrupt.check().is_ok() {
-                let Some(writer) = &mut upload else { break };
-                match send_some(&mut file, writer, &mut buffer) {
-                    Ok(count) => sent += count,
-                    // It is sent from the store.
-                    Err(_) => upload = None,
-                }
-            }
         };
-        let ended = upload.map(|writer| self.finish(&job, (&mut file, sent), writer));
+        let ended = upload.map(|upload| self.finish(&job, &growing.file, upload));
         let result = match ended {
             Some(Ok(())) => Ok(()),
             Some(Err(_)) | None => self.send(&job),
@@ -156,29 +154,32 @@ impl Publisher<'_> {
         self.queue.done(job, result);
     }
 
+    fn check(&self) -> io::Result<()> {
+        self.context.interrupt.check().map_err(io::Error::other)
+    }
+
     /// The blob is complete; the registry has the first bytes of it.
-    fn finish(
-        &self,
-        job: &Job,
-        (file, sent): (&mut dyn Read, u64),
-        writer: Box<dyn BlobWriter>,
-    ) -> Result<(), SinkError> {
+    fn finish(&self, job: &Job, file: &fs_err::File, upload: FileUpload) -> Result<(), SinkError> {
+        let (sink, blob, sent) = (self.sink(job.to), &job.blob, upload.sent());
         // Another image may have it by now: the upload is ended then.
-        if self.sink(job.to).has_blob(&job.blob.digest)? {
+        if sink.has_blob(&blob.digest)? {
             self.tell(job, "there already");
             return Ok(());
         }
-        self.tell(job, &format!("{sent} of {} bytes were sent before it was complete", job.blob.size));
-        self.pass_on(job, (file, sent), writer)
+        self.tell(job, &format!("{sent} of {} bytes were sent before it was complete", blob.size));
+        let running = Running::begin(self.context.output, self.task(job), Some(blob.size));
+        running.advance(sent);
+        let told = AtomicU64::new(sent);
+        let watch = |read: u64| {
+            // What is sent again after a fault counts once.
+            running.advance(read.saturating_sub(told.fetch_max(read, Ordering::Relaxed)));
+            self.check()
+        };
+        let failed = |source| SinkError::WriteBlob { place: sink.place(), digest: blob.digest.clone(), source };
+        let sent = upload.commit(file, (&blob.digest, blob.size), &watch);
+        sent.map_err(|error| unwrapped(error, failed))?;
+        running.done();
+        self.tell(job, &format!("sent, {} bytes", blob.size));
+        Ok(())
     }
-}
-
-/// Sends the next bytes of a file.
-fn send_some(file: &mut dyn Read, writer: &mut dyn Write, buffer: &mut [u8]) -> io::Result<u64> {
-    let count = file.read(buffer)?;
-    if count == 0 {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    writer.write_all(&buffer[..count])?;
-    Ok(count as u64)
 }

@@ -15,6 +15,7 @@ use crate::extract::{ExtractError, Extraction, extract_from};
 use crate::files::{FileError, remove_tree};
 use crate::layers_directory::{self, LayerId};
 use crate::log::Log;
+use crate::mounted::MountedDirectory;
 use crate::parallel;
 use crate::progress::{Activity, Running, Task};
 
@@ -31,11 +32,20 @@ enum LayerError {
     #[error(transparent)]
     Cache(#[from] CacheError),
     #[error(transparent)]
-    Extract(#[from] ExtractError),
+    Unpack(#[from] UnpackError),
     #[error(transparent)]
     Manifest(#[from] StatManifestError),
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+/// Why a layer of the cache cannot be unpacked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UnpackError {
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    #[error(transparent)]
+    Extract(#[from] ExtractError),
 }
 
 /// Restores the data of every layer in the layers directory that the cache marks as cached. One whose remembered SHA
@@ -101,23 +111,31 @@ fn restore_layer(
         let device = device(&place.host)?;
         return Ok(RestoredLayer { diff_id, manifest, device, is_kept_tree: true });
     }
+    unpack(inputs, cache, &diff_id, &place)?;
+    let manifest = StatManifest::take(&place.host)?;
+    Ok(RestoredLayer { diff_id, manifest, device: device(&place.host)?, is_kept_tree: false })
+}
+
+/// Makes `place` what a layer has of it. The cache gets to know of a layer that is another one than it should be.
+pub(super) fn unpack(
+    inputs: &RestoreInputs<'_>,
+    cache: &dyn Cache,
+    diff_id: &Digest,
+    place: &MountedDirectory,
+) -> Result<(), UnpackError> {
     let extraction = Extraction {
-        diff_id: &diff_id,
+        diff_id,
         path_in_image: &place.image,
         target: &place.host,
         scratch: &inputs.layers.host,
         owner: inputs.user.host,
     };
-    extract_from(|| cache.read(&diff_id), &extraction)?.inspect_err(|error| tell(cache, &diff_id, error))?;
-    let manifest = StatManifest::take(&place.host)?;
-    Ok(RestoredLayer { diff_id, manifest, device: device(&place.host)?, is_kept_tree: false })
-}
-
-/// Has the cache know of a layer that is another one than it should be.
-pub(super) fn tell(cache: &dyn Cache, diff_id: &Digest, error: &ExtractError) {
-    if error.is_of_layer() {
-        cache.distrust(diff_id);
-    }
+    let tell = |error: &ExtractError| {
+        if error.is_of_layer() {
+            cache.distrust(diff_id);
+        }
+    };
+    Ok(extract_from(|| cache.read(diff_id), &extraction)?.inspect_err(tell)?)
 }
 
 fn device(tree: &Path) -> Result<u64, FileError> {

@@ -8,11 +8,10 @@ use std::path::Path;
 use baler_cnb::labels::CacheMetadata;
 use baler_cnb::metadata::escape_id;
 
-use super::data::{RestoredData, tell};
+use super::data::{self, RestoredData};
 use super::{RestoreError, RestoreInputs};
 use crate::cache::Cache;
 use crate::error_text::chain;
-use crate::extract::{Extraction, extract_from};
 use crate::files::{FileError, make_directory, remove_tree, write_file};
 use crate::layers_directory::LayerId;
 use crate::log::Log;
@@ -41,14 +40,7 @@ fn unpack(inputs: &RestoreInputs<'_>, cache: &dyn Cache, sha: &str) -> Result<()
     make_directory(&inputs.layers.host.join("sbom"), inputs.user.host)?;
     let place = inputs.layers.join("sbom/cache");
     remove_tree(&place.host)?;
-    let extraction = Extraction {
-        diff_id: &diff_id,
-        path_in_image: &place.image,
-        target: &place.host,
-        scratch: &inputs.layers.host,
-        owner: inputs.user.host,
-    };
-    Ok(extract_from(|| cache.read(&diff_id), &extraction)?.inspect_err(|error| tell(cache, &diff_id, error))?)
+    Ok(data::unpack(inputs, cache, &diff_id, &place)?)
 }
 
 /// Copies `sbom/<origin>/<bp>/<layer>/sbom.*json` to `<bp>/<layer>.sbom.*json`, for buildpacks that are here.

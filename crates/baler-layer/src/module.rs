@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::archive::{Content, clean_name};
 use crate::sink::SinkError;
 use crate::tar::{Attributes, Entry, EntryKind, Owner, ReadError, TarError, TarReader, TarWriter};
-use crate::walk::{add_from_disk, below, walk};
+use crate::walk::{add_from_disk, below, stat, walk};
 
 const EXECUTABLES: [&str; 3] = ["bin/build", "bin/detect", "bin/generate"];
 
@@ -26,6 +26,8 @@ pub struct ModuleLayer {
     pub root: PathBuf,
     /// Where it will be: `/cnb/buildpacks/<escaped id>/<version>` or `/cnb/extensions/…`.
     pub path_in_image: PathBuf,
+    /// The file that describes it, where that lies elsewhere: it is added under its name.
+    pub descriptor: Option<PathBuf>,
 }
 
 impl ModuleLayer {
@@ -35,13 +37,27 @@ impl ModuleLayer {
         if let Some(parent) = self.path_in_image.parent() {
             tar.directory(parent, &Attributes::new(0o755, Owner::ROOT))?;
         }
+        let mut descriptor = self.descriptor.as_deref();
         walk(&self.root, &mut |relative, metadata| {
+            let first = relative.iter().next();
+            if let Some(path) = descriptor.take_if(|path| first.is_some_and(|first| Some(first) > path.file_name())) {
+                self.add_descriptor(&mut tar, path)?;
+            }
             let attributes = Attributes::new(mode(relative, metadata), Owner::ROOT);
             let name = below(&self.path_in_image, relative);
             add_from_disk(&mut tar, &below(&self.root, relative), metadata, &name, &attributes)
         })?;
+        if let Some(path) = descriptor {
+            self.add_descriptor(&mut tar, path)?;
+        }
         tar.finish()?;
         Ok(())
+    }
+
+    /// It stands where a walk would have come to it.
+    fn add_descriptor<W: Write>(&self, tar: &mut TarWriter<W>, path: &Path) -> Result<(), TarError> {
+        let name = self.path_in_image.join(path.file_name().unwrap_or_default());
+        add_from_disk(tar, path, &stat(path)?, &name, &Attributes::new(0o644, Owner::ROOT))
     }
 }
 

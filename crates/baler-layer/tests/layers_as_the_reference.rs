@@ -35,9 +35,21 @@ fn a_module() {
         fixture.file(name, content, 0o600);
     }
     fixture.mode("bin", 0o711);
-    let layer = ModuleLayer { root: fixture.path().to_owned(), path_in_image: "/cnb/buildpacks/test_a/0.0.1".into() };
+    let (root, path_in_image) = (fixture.path().to_owned(), "/cnb/buildpacks/test_a/0.0.1".into());
+    let layer = ModuleLayer { root, path_in_image, descriptor: None };
     let expected = "7536a55e11dcb15be8808f10769be576355c499a70c0a63bf90fc777adec7707";
     assert_eq!(diff_id(|tar| layer.write(tar)), expected);
+
+    // The same from a directory for one platform, above which the descriptor lies.
+    let above = tempfile::tempdir().unwrap();
+    let descriptor = above.path().join("buildpack.toml");
+    fs_err::rename(fixture.path().join("buildpack.toml"), &descriptor).unwrap();
+    let layer = ModuleLayer { descriptor: Some(descriptor), ..layer };
+    assert_eq!(diff_id(|tar| layer.write(tar)), expected);
+    fixture.file("license", b"text", 0o600);
+    let before = diff_id(|tar| layer.write(tar));
+    fs_err::rename(above.path().join("buildpack.toml"), fixture.path().join("buildpack.toml")).unwrap();
+    assert_eq!(diff_id(|tar| ModuleLayer { descriptor: None, ..layer.clone() }.write(tar)), before);
 }
 
 const LAUNCH_A: &str = r#"[[slices]]

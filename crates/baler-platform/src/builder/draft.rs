@@ -111,7 +111,11 @@ impl<'a> Draft<'a> {
         for module in alone.into_values() {
             let diff_id = match &module.content {
                 Content::Directory(directory) => {
-                    let layer = ModuleLayer { root: directory.clone(), path_in_image: module.path_in_image() };
+                    let layer = ModuleLayer {
+                        root: directory.clone(),
+                        path_in_image: module.path_in_image(),
+                        descriptor: None,
+                    };
                     self.add(|output| layer.write(output))?
                 }
                 // A layer of several modules is there with the first of them.

@@ -73,7 +73,8 @@ fn open(context: &Context<'_>, module: &Module) -> Result<Box<dyn std::io::BufRe
         }
         Content::Directory(directory) => {
             let mut file = tempfile::tempfile_in(context.store.root().join("tmp")).map_err(failed)?;
-            let layer = ModuleLayer { root: directory.clone(), path_in_image: module.path_in_image() };
+            let layer =
+                ModuleLayer { root: directory.clone(), path_in_image: module.path_in_image(), descriptor: None };
             layer.write(&mut file)?;
             file.rewind().map_err(failed)?;
             decompress(file).map_err(failed)

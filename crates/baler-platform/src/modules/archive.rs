@@ -94,8 +94,10 @@ pub(super) fn import_directory(
     kind: ModuleKind,
     description: &Description,
     path: &Path,
+    descriptor: Option<&Path>,
 ) -> Result<ResolvedImage, ModuleArchiveError> {
-    let module = ModuleLayer { root: path.to_owned(), path_in_image: path_in_image(kind, description) };
+    let path_in_image = path_in_image(kind, description);
+    let module = ModuleLayer { root: path.to_owned(), path_in_image, descriptor: descriptor.map(Path::to_owned) };
     let failed = |source| ModuleArchiveError::Layer { path: path.to_owned(), source };
     let layer = layer(context, failed, |output| module.write(output))?;
     package(context, kind, description, layer)

@@ -1,7 +1,7 @@
 //! Getting modules, each origin in its own way.
 
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use baler_image::{ImageName, Platform, ResolvedImage, Wanted, resolve};
 use baler_store::copy_layers;
@@ -101,7 +101,7 @@ impl<'a> Fetcher<'a> {
         buildpack.write(path).map_err(|source| FetchError::Inline { id: buildpack.id.clone(), source })?;
         let kind = ModuleKind::Buildpack;
         let description = Description::read(kind, path)?;
-        self.packed(kind, description, path)
+        self.packed(kind, description, path, None)
     }
 
     /// A directory, and what its package.toml depends on.
@@ -142,18 +142,30 @@ impl<'a> Fetcher<'a> {
         self.fetch_below(kind, &origin, depth + 1)
     }
 
-    /// A directory is used where it is, unless its programs could not be executed there: as a layer they could.
+    /// A directory is used where it is, unless its programs could not be executed there: as a layer they could. What is in a
+    /// sub-directory for the platform is used instead; where that does not describe itself, it becomes a layer as well.
     fn read_directory(&self, kind: ModuleKind, path: &Path) -> Result<Module, FetchError> {
-        let description = Description::read(kind, path)?;
-        if is_as_in_an_image(kind, path) {
-            return Ok(Module { kind, description, content: Content::Directory(path.to_owned()) });
+        let own = sub_directory(path, &self.platform);
+        let root = own.as_deref().unwrap_or(path);
+        let descriptor = path.join(kind.descriptor());
+        let is_elsewhere = own.is_some() && !root.join(kind.descriptor()).exists();
+        let description = Description::read(kind, if is_elsewhere { path } else { root })?;
+        if is_as_in_an_image(kind, root) && !is_elsewhere {
+            return Ok(Module { kind, description, content: Content::Directory(root.to_owned()) });
         }
-        self.packed(kind, description, path)
+        self.packed(kind, description, root, is_elsewhere.then_some(&descriptor))
     }
 
-    /// A directory as a layer in the store.
-    fn packed(&self, kind: ModuleKind, description: Description, path: &Path) -> Result<Module, FetchError> {
-        let image = archive::import_directory(self.context, kind, &description, path)?;
+    /// A directory as a layer in the store; the descriptor may lie elsewhere.
+    fn packed(
+        &self,
+        kind: ModuleKind,
+        description: Description,
+        path: &Path,
+        descriptor: Option<&PathBuf>,
+    ) -> Result<Module, FetchError> {
+        let image =
+            archive::import_directory(self.context, kind, &description, path, descriptor.map(PathBuf::as_path))?;
         let layer = image.layers().last().cloned();
         let content = layer.map_or_else(|| Content::Directory(path.to_owned()), Content::Layer);
         Ok(Module { kind, description, content })
@@ -264,6 +276,21 @@ impl<'a> Fetcher<'a> {
         put(&image.descriptor(), &image.manifest().raw)?;
         remembered.remember(image.digest(), "").map_err(failed)
     }
+}
+
+/// Where a directory has what is for a platform: in `OS/ARCHITECTURE[/VARIANT]`, or in `OS` (platform-behaviour 3.8). A
+/// directory that only happens to be called like that has no programs.
+fn sub_directory(path: &Path, platform: &Platform) -> Option<PathBuf> {
+    let mut found = path.to_owned();
+    let parts = [Some(&platform.os), Some(&platform.architecture), platform.variant.as_ref()];
+    for part in parts.into_iter().flatten() {
+        let below = found.join(part);
+        if !below.is_dir() {
+            break;
+        }
+        found = below;
+    }
+    (found != path && found.join("bin").is_dir()).then_some(found)
 }
 
 /// A package whose blobs are in the store.

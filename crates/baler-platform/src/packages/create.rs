@@ -258,7 +258,8 @@ fn write(
 fn layer(context: &Context<'_>, module: &Module, sink: &dyn Sink) -> Result<Layer, PackageCreateError> {
     match &module.content {
         Content::Directory(directory) => {
-            let layer = ModuleLayer { root: directory.clone(), path_in_image: module.path_in_image() };
+            let layer =
+                ModuleLayer { root: directory.clone(), path_in_image: module.path_in_image(), descriptor: None };
             let mut blob = sink.begin_blob()?;
             let failed = |source| PackageCreateError::Layer { name: module.description.info.full_name(), source };
             let made = compress(context.threads, &mut blob, |output| layer.write(output)).map_err(failed)?;

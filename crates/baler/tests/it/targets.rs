@@ -172,3 +172,43 @@ fn packages_for_each_target() {
     let other = place.run(&["inspect", "oci:other:1", "-o", "json"]).success().stdout;
     assert!(other.contains("\"platform\": \"linux/s390x\""), "{other}");
 }
+
+#[test]
+fn each_platform_has_its_own_directory() {
+    let Some(place) = Place::with_builder(User::Caller, &["one"]) else { return };
+    buildpack(&place, "one", "exit 0", "echo for all");
+    place.create_builder();
+    application(&place, &[("file", "text")]);
+    for architecture in ["amd64", "arm64", "s390x"] {
+        buildpack(&place, architecture, "exit 0", &format!("echo for {architecture}"));
+        let target = place.path().join("two/linux").join(architecture);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::rename(place.path().join(architecture), &target).unwrap();
+        // One describes itself, and the others do not.
+        if architecture != "s390x" {
+            std::fs::remove_file(target.join("buildpack.toml")).unwrap();
+        }
+    }
+    let text = format!("api = \"0.10\"\n[buildpack]\nid = \"test/two\"\nversion = \"1\"\n{TARGETS}");
+    write(&place.path().join("two/buildpack.toml"), &text);
+    let host = baler_image::Platform::host().architecture;
+    let said = |buildpack: &str| {
+        let built = place.build(&["--buildpack", buildpack]).success().stdout;
+        built.lines().find_map(|line| line.strip_prefix("for ").map(str::to_owned))
+    };
+    assert_eq!(said("./two").as_deref(), Some(host.as_str()));
+    // A second time it is there already.
+    assert_eq!(said("./two").as_deref(), Some(host.as_str()));
+    assert_eq!(said("./two/linux/s390x").as_deref(), Some("s390x"));
+
+    let registry = TestRegistry::start(Options::default()).unwrap();
+    let name = format!("{}/team/two:1", registry.address());
+    let package = |more: &[&str]| {
+        place.run(&[&["buildpack", "package", "--path", "two"], more].concat()).success();
+    };
+    package(&[&name, "--publish"]);
+    assert_eq!(said(&format!("docker://{name}")).as_deref(), Some(host.as_str()));
+    package(&["two.cnb", "--format", "file", "-t", "linux/amd64", "-t", "linux/arm64"]);
+    assert_eq!(said("two-linux-amd64.cnb").as_deref(), Some("amd64"));
+    assert_eq!(said("two-linux-arm64.cnb").as_deref(), Some("arm64"));
+}

@@ -52,7 +52,9 @@ pub(crate) struct BuilderInspectArguments {
     [build]\n  \
     image = \"registry.example/build:1\"\n\n  \
     [[run.images]]\n  \
-    image = \"registry.example/run:1\"\n\n\
+    image = \"registry.example/run:1\"\n\n  \
+    [lifecycle]                       may be left out: Baler's own is the lifecycle then\n  \
+    version = \"0.20.5\"                a release of the reference, or uri = an archive or image\n\n\
     With several [[targets]] or --target, --publish and oci:PATH have an image for each, and an index of them; the store has \
     the one for this machine.")]
 pub(crate) struct BuilderCreateArguments {

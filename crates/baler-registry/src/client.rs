@@ -20,6 +20,7 @@ use crate::location::Location;
 use crate::settings::Settings;
 use crate::token::Token;
 use crate::transport::{Answer, Ask, Transport};
+use crate::whole;
 
 /// What a token must allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +54,14 @@ pub(crate) struct Registry {
     pub(crate) credentials: Mutex<BTreeMap<String, (Credentials, Option<Origin>)>>,
     /// A mirror that could not be reached.
     pub(crate) is_left_out: AtomicBool,
+    /// It takes blobs whole, and no pieces of them.
+    wants_whole: AtomicBool,
 }
 
 impl Registry {
-    fn new(requests_at_once: usize) -> Arc<Self> {
+    fn new(host: &str, requests_at_once: usize) -> Arc<Self> {
         Arc::new(Self {
+            wants_whole: AtomicBool::new(whole::is_known(host)),
             gate: Gate::new(requests_at_once),
             is_secure: Mutex::default(),
             challenge: Mutex::default(),
@@ -160,8 +164,19 @@ impl Client {
         self.registry(host).is_left_out.load(Ordering::Relaxed)
     }
 
+    /// Sends blobs whole from now on.
+    pub(crate) fn send_whole(&self, repository: &Repository) {
+        if !self.registry(repository.registry()).wants_whole.swap(true, Ordering::Relaxed) {
+            self.tell(&Event::SendingWhole { registry: repository.registry() });
+        }
+    }
+
+    pub(crate) fn sends_whole(&self, host: &str) -> bool {
+        self.registry(host).wants_whole.load(Ordering::Relaxed)
+    }
+
     fn registry(&self, host: &str) -> Arc<Registry> {
-        let new = || Registry::new(self.settings.requests_at_once);
+        let new = || Registry::new(host, self.settings.requests_at_once);
         Arc::clone(lock(&self.registries).entry(host.to_owned()).or_insert_with(new))
     }
 

@@ -33,6 +33,8 @@ pub enum Event<'a> {
     Damaged { repository: &'a Repository, digest: &'a Digest, found: &'a Digest },
     /// A request that ends an upload failed, and yet the registry has the blob.
     Arrived { digest: &'a Digest, error: &'a RegistryError },
+    /// A registry takes no pieces of blobs; they are sent whole from now on.
+    SendingWhole { registry: &'a str },
     /// A registry forgot what it was sent of a blob; it is sent again from its beginning.
     SendingAgain { repository: &'a Repository, sent: u64 },
 }
@@ -83,6 +85,9 @@ impl fmt::Display for Event<'_> {
             Self::Arrived { digest, error } => {
                 write!(formatter, "blob {digest} has arrived, though ")?;
                 chain(error, formatter)
+            }
+            Self::SendingWhole { registry } => {
+                write!(formatter, "{registry} takes no pieces of blobs: they are sent whole from now on")
             }
             Self::SendingAgain { repository, sent } => {
                 write!(formatter, "{repository} forgot an upload after {sent} bytes: sending it again")

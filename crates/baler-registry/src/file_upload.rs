@@ -9,6 +9,7 @@ use baler_image::{Digest, Repository};
 
 use crate::client::Client;
 use crate::session::{Bytes, Kept, Session, Watch};
+use crate::transport::{Content, FilePart};
 
 /// Shorter pieces are not worth what each costs a registry: a well-known one waits for the disk and writes two files.
 const SHORTEST_PIECE: u64 = 8 << 20;
@@ -30,9 +31,9 @@ impl FileUpload {
         self.session.sent
     }
 
-    /// How long the file must be for the next piece.
+    /// How long the file must be for the next piece; longer than any where the registry takes no pieces.
     pub fn wanted(&self) -> u64 {
-        self.session.sent + self.session.piece(SHORTEST_PIECE)
+        if self.session.is_whole() { u64::MAX } else { self.session.sent + self.session.piece(SHORTEST_PIECE) }
     }
 
     /// Sends a piece of a file that has `length` bytes, as many as are wanted or more. `watch` is told how far the file was
@@ -49,16 +50,24 @@ impl FileUpload {
 
     /// Sends the rest of a complete file.
     pub fn commit(mut self, file: &fs_err::File, (digest, size): (&Digest, u64), watch: Watch<'_>) -> io::Result<()> {
-        while self.sent() < size {
+        while self.sent() < size && !self.session.is_whole() {
             self.send(file, size, watch)?;
         }
-        self.session.finish(digest, &[]).map_err(io::Error::other)
+        let is_sent = self.sent() == size;
+        let whole = FilePart { file, start: 0, end: size, watch };
+        let content = if is_sent { Content::Nothing } else { Content::File(whole) };
+        let finished = self.session.finish(digest, content);
+        finished.map_err(|error| watch(self.sent()).err().unwrap_or_else(|| io::Error::other(error)))
     }
 
     fn send(&mut self, file: &fs_err::File, length: u64, watch: Watch<'_>) -> io::Result<()> {
         watch(self.sent())?;
         let end = length.min(self.sent() + self.session.piece(LONGEST_PIECE));
         let sent = self.session.send(&Kept { start: 0, end, bytes: Bytes::File(file, watch) });
+        if sent.is_err() && self.session.is_whole() {
+            // The file has all of it still.
+            return Ok(());
+        }
         sent.map_err(|error| watch(self.sent()).err().unwrap_or_else(|| io::Error::other(error)))
     }
 }

@@ -45,6 +45,7 @@ mod token;
 mod transport;
 mod upload;
 mod web;
+mod whole;
 
 pub use baler_image::{Mounted, Repository};
 pub use challenge::{Challenge, parse_challenges};

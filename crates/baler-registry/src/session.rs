@@ -14,6 +14,7 @@ use crate::event::Event;
 use crate::location::Location;
 use crate::range::upload_offset;
 use crate::transport::{Answer, Ask, Content, FilePart};
+use crate::whole::is_refused_piece;
 
 const LARGEST_PIECE: u64 = 64 << 20;
 
@@ -136,8 +137,28 @@ impl Session {
         error.into_sink_error(Place::Registry(self.repository.registry().to_owned()))
     }
 
+    /// Whether the registry wants blobs whole: no piece may be sent.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.client.sends_whole(self.repository.registry())
+    }
+
     fn lost(&self) -> SinkError {
         self.client.tell(&Event::SendingAgain { repository: &self.repository, sent: self.sent });
+        self.lost_upload()
+    }
+
+    /// What was sent of it counts no more: blobs are sent whole from now on.
+    fn refused_piece(&mut self) -> SinkError {
+        self.client.send_whole(&self.repository);
+        let error = self.lost_upload();
+        self.sent = 0;
+        if let Some(location) = self.location.take() {
+            cancel(&self.client, &self.repository, &location);
+        }
+        error
+    }
+
+    fn lost_upload(&self) -> SinkError {
         SinkError::LostUpload { place: Place::Registry(self.repository.registry().to_owned()), sent: self.sent }
     }
 
@@ -168,6 +189,7 @@ impl Session {
                     self.location = Some(location);
                     self.sent = kept.end;
                 }
+                Err(error) if is_refused_piece(&error, self.sent) => return Err(self.refused_piece()),
                 Err(error) if kept.is_given_up(self.sent) => return Err(self.failed(error)),
                 Err(error) => {
                     tried += 1;
@@ -212,13 +234,14 @@ impl Session {
         Ok(())
     }
 
-    /// Gives the upload its digest. A short blob, of which nothing was sent, goes along whole.
-    pub(crate) fn finish(&mut self, digest: &Digest, whole: &[u8]) -> Result<(), SinkError> {
+    /// Gives the upload its digest. A short blob, of which nothing was sent, goes along whole, and so does each one where a
+    /// registry wants that.
+    pub(crate) fn finish(&mut self, digest: &Digest, whole: Content<'_>) -> Result<(), SinkError> {
         let mut tried = 0;
         loop {
             let location = self.begun()?.with_query("digest", &digest.to_string());
             let mut ask = Ask::new(Method::PUT).header("content-type", "application/octet-stream");
-            ask.content = Content::Bytes(whole);
+            ask.content = whole;
             let Err(error) = self.ask(&location, &ask) else {
                 self.location = None;
                 return Ok(());

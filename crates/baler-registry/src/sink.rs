@@ -11,6 +11,7 @@ use crate::file_upload::FileUpload;
 use crate::session;
 use crate::transport::{Ask, Content};
 use crate::upload::Upload;
+use crate::whole::WholeUpload;
 
 /// A repository that is written to.
 pub struct RegistrySink {
@@ -54,8 +55,12 @@ impl RegistrySink {
         FileUpload::new(Arc::clone(&self.client), self.repository.clone())
     }
 
-    fn upload(&self, begun: Option<session::Begun>) -> Upload {
-        Upload::new(Arc::clone(&self.client), self.repository.clone(), begun)
+    fn upload(&self, begun: Option<session::Begun>) -> Box<dyn BlobWriter> {
+        let (client, repository) = (Arc::clone(&self.client), self.repository.clone());
+        if self.client.sends_whole(repository.registry()) {
+            return Box::new(WholeUpload::new(client, repository, begun));
+        }
+        Box::new(Upload::new(client, repository, begun))
     }
 
     fn failed(&self, error: RegistryError) -> SinkError {
@@ -103,14 +108,14 @@ impl Sink for RegistrySink {
             201 => Ok(Mounted::Done),
             202 => {
                 let begun = session::begun(&answer).map_err(|error| self.failed(error))?;
-                Ok(Mounted::Upload(Box::new(self.upload(Some(begun)))))
+                Ok(Mounted::Upload(self.upload(Some(begun))))
             }
             _ => Ok(Mounted::No),
         }
     }
 
     fn begin_blob(&self) -> Result<Box<dyn BlobWriter>, SinkError> {
-        Ok(Box::new(self.upload(None)))
+        Ok(self.upload(None))
     }
 
     fn put_document(&self, name: &ImageName, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), SinkError> {

@@ -10,6 +10,7 @@ use baler_image::{BlobWriter, Digest, Repository, SinkError};
 
 use crate::client::Client;
 use crate::session::{Begun, Bytes, Kept, Session};
+use crate::transport::Content;
 
 /// Large enough that round trips do not count, small enough for several uploads at once. A registry may ask for more.
 const CHUNK: usize = 5 << 20;
@@ -71,6 +72,6 @@ impl BlobWriter for Upload {
         if self.session.sent > 0 {
             self.send_chunk()?;
         }
-        self.session.finish(digest, &self.waiting)
+        self.session.finish(digest, Content::Bytes(&self.waiting))
     }
 }

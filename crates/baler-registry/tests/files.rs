@@ -151,3 +151,30 @@ fn to_a_real_registry() {
     let mut reader = baler_image::Source::blob(&source, &descriptor).unwrap();
     assert_eq!(io::copy(&mut reader, &mut io::sink()).unwrap(), LENGTH as u64);
 }
+
+/// The file has what was sent in vain, and is sent whole when it is complete.
+#[test]
+fn a_registry_that_takes_no_pieces() {
+    for after in [0, 1] {
+        let registry = empty();
+        registry.rule(Rule::new("PATCH", "*", Fault::status(400)).after(after).always());
+        let bytes = noise(LENGTH);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs_err::write(file.path(), &bytes).unwrap();
+        let file = fs_err::File::open(file.path()).unwrap();
+        let client = client(settings());
+        let mut upload = sink(&client, &registry.address(), "app").begin_file();
+        upload.send_piece(&file, FIRST as u64, &go_on).unwrap();
+        assert_eq!(upload.sent(), if after == 0 { 0 } else { FIRST as u64 });
+        let digest = Digest::of(&bytes);
+        upload.commit(&file, (&digest, LENGTH as u64), &go_on).unwrap();
+        assert_there(&registry, &digest);
+        assert_eq!(registry.uploads(), 0, "{:#?}", registry.lines());
+        // The next one is not tried in pieces.
+        registry.clear_log();
+        let upload = sink(&client, &registry.address(), "other").begin_file();
+        assert_eq!(upload.wanted(), u64::MAX);
+        upload.commit(&file, (&digest, LENGTH as u64), &go_on).unwrap();
+        assert_eq!(registry.lines().len(), 2, "{:#?}", registry.lines());
+    }
+}

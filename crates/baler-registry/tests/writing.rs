@@ -139,6 +139,35 @@ fn a_registry_without_head() {
     assert!(registry.log().iter().map(|request| request.sent).sum::<u64>() < 1000, "it is not fetched to be looked at");
 }
 
+/// GitHub's registry takes no longer pieces than 4 MiB, Google's none at all: a blob is sent whole then, and so are all others.
+#[test]
+fn a_registry_that_takes_no_pieces() {
+    for (status, after) in [(416, 0), (405, 0), (413, 0), (400, 1)] {
+        let registry = empty();
+        registry.rule(Rule::new("PATCH", "*", Fault::status(status)).after(after).always());
+        let (settings, heard) = heard();
+        let (client, image, from) = (client(settings), image(LENGTH), empty());
+        from.put_blob("from", &image.layers[0].1).unwrap();
+        let (sink, source) = (sink(&client, &registry.address(), "app"), source(&client, &from.address(), "from"));
+        let (layer, bytes) = &image.layers[0];
+        let sent = transfer(layer, &source, &sink, &mut |_| ()).unwrap();
+        assert_eq!(sent, Transferred::Sent);
+        assert!(registry.blob("app", &layer.digest).unwrap() == *bytes, "{status}");
+        // The next one is not tried in pieces, and survives what others do.
+        let faults = [Fault::ResetBefore, Fault::ResetReceiving(3_000_000), Fault::ResetUnanswered, Fault::status(503)];
+        for (number, fault) in faults.into_iter().enumerate() {
+            registry.clear_log();
+            registry.rule(Rule::new("PUT", "*/uploads/*", fault));
+            let other = support::image(LENGTH + number + 1);
+            put(&sink, &other.layers[0]).unwrap();
+            assert!(registry.lines().iter().all(|line| !line.starts_with("PATCH")), "{:#?}", registry.lines());
+        }
+        assert_eq!(registry.uploads(), 0, "{status}: an upload was left: {:#?}", registry.lines());
+        let told = format!("{} takes no pieces of blobs: they are sent whole from now on", registry.address());
+        assert_eq!(heard.lock().unwrap().iter().filter(|text| **text == told).count(), 1, "{heard:?}");
+    }
+}
+
 #[test]
 fn larger_chunks_where_they_are_wanted() {
     let registry = TestRegistry::start(Options::default()).unwrap();

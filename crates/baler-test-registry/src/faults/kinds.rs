@@ -156,6 +156,7 @@ pub const KINDS: &[Kind] = &[
     }),
     kind("no-ranges", "Range is not looked at", &[], always(Part::Blobs, "GET"), |_| Fault::NoRanges),
     kind("no-mount", "a mount is answered 202: an upload is begun", &[], always(Part::Mounts, "*"), |_| Fault::NoMount),
+    kind("no-pieces", "a blob in pieces is refused (416)", &[], always(Part::Chunks, "PATCH"), |_| Fault::status(416)),
     kind("forget-upload", "what was sent of an upload is forgotten", &[], first(Part::Chunks, "*"), |_| {
         Fault::ForgetUpload
     }),

@@ -76,6 +76,7 @@ redirect                                                   | pull publish rebase
 no-mount                                                   | publish rebase                                  | -
 reset-upload                                               | push publish rebase cache                       | broke
 reset-upload:bytes=1000000,method=PATCH                    | push publish create                             | broke
+no-pieces                                                  | push publish create                             | takes no pieces of blobs: they are sent whole from now on
 forget-upload                                              | push publish rebase cache create                | does not exist
 forget-upload:method=PATCH,after=1                         | push publish                                    | forgot an upload after 5242880 bytes: sending it again
 forget-upload:on=chunks,path=/v2/*/cache/*                 | cache                                           | does not exist

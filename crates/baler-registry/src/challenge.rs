@@ -51,7 +51,8 @@ impl<'a> Reader<'a> {
     }
 
     fn scheme(&mut self) -> Option<&'a str> {
-        self.skip(&[' ', '\t', ',']);
+        // An equals sign is what is left of a token68.
+        self.skip(&[' ', '\t', ',', '=']);
         self.token()
     }
 
@@ -117,6 +118,7 @@ mod tests {
             ),
             ("bearer Realm = \"https://auth.example/token\" , SERVICE=r", vec![bearer(realm, Some("r"), None)]),
             ("Negotiate, Basic realm=\"x\", Bearer realm=\"y\"", vec![Challenge::Basic, bearer("y", None, None)]),
+            ("Negotiate YWJj==, Basic realm=\"x\"", vec![Challenge::Basic]),
             ("Bearer realm=\"a\\\"b\"", vec![bearer("a\"b", None, None)]),
         ];
         for (header, expected) in cases {

@@ -86,6 +86,17 @@ impl Location {
         self.is_secure == other.is_secure && self.authority_with_port() == other.authority_with_port()
     }
 
+    /// The same as `from` speaks TLS to the same host: a registry behind a proxy that ends TLS may not know of it.
+    #[must_use]
+    pub(crate) fn protected_as(self, from: &Self) -> Self {
+        let ((host, port), (own_host, own_port)) = (self.host_and_port(), from.host_and_port());
+        let is_same = host.eq_ignore_ascii_case(own_host) && (port == 80 || port == own_port);
+        if !from.is_secure || self.is_secure || !is_same {
+            return self;
+        }
+        Self { is_secure: true, authority: from.authority.clone(), ..self }
+    }
+
     /// The whole text, with what must not be printed.
     pub(crate) fn reveal(&self) -> String {
         let scheme = if self.is_secure { "https" } else { "http" };
@@ -169,6 +180,22 @@ mod tests {
         for header in ["", "ftp://x/", "https://", "https://user@x/", "/a b", "/\u{7f}", "/ä", "javascript:x"] {
             assert_eq!(base.join(header), Err(InvalidLocation), "{header}");
         }
+    }
+
+    #[test]
+    fn a_registry_that_does_not_know_of_its_tls() {
+        let at = |text| Location::parse(text).unwrap();
+        let cases = [
+            ("http://r.example/v2/x?_state=s", "https://r.example:5000/v2/x?_state=s"),
+            ("http://r.example:5000/x", "https://r.example:5000/x"),
+            ("http://r.example:5001/x", "http://r.example:5001/x"),
+            ("http://other.example/x", "http://other.example/x"),
+            ("https://r.example/x", "https://r.example/x"),
+        ];
+        for (location, expected) in cases {
+            assert_eq!(at(location).protected_as(&at("https://r.example:5000/v2/")).reveal(), expected);
+        }
+        assert_eq!(at("http://r.example/x").protected_as(&at("http://r.example/v2/")).reveal(), "http://r.example/x");
     }
 
     #[test]

@@ -39,7 +39,8 @@ fn next(answer: &Answer) -> Result<Location, RegistryError> {
     let Some(text) = answer.header("location") else {
         return Err(RegistryError::Protocol { url, reason: "it does not say where the upload goes on" });
     };
-    answer.location.join(text).map_err(|source| RegistryError::Redirect { url, source })
+    let next = answer.location.join(text).map_err(|source| RegistryError::Redirect { url, source })?;
+    Ok(next.protected_as(&answer.location))
 }
 
 /// Ends an upload that is not wanted. A registry that does not care to hear of it forgets it by itself.
@@ -52,8 +53,9 @@ pub(crate) fn has_blob(client: &Client, repository: &Repository, digest: &Digest
     let ask = Ask::new(Method::HEAD);
     let answer = client.retried(|| client.ask(repository, Access::Push, At::Path(&path), &ask));
     let answer = match answer {
-        // Some proxies let no HEAD through: a single byte says as much.
-        Err(RegistryError::Status { status: 405 | 501, .. }) => {
+        // Some proxies let no HEAD through, and a store that a registry leads to may want a signature of its own for it: a
+        // single byte says as much.
+        Err(RegistryError::Status { status: 405 | 501, .. } | RegistryError::Refused { status: 403, .. }) => {
             let ask = Ask::new(Method::GET).header("range", "bytes=0-0");
             client.retried(|| client.ask(repository, Access::Push, At::Path(&path), &ask))
         }

@@ -99,10 +99,15 @@ impl Sink for RegistrySink {
         let ask = Ask::new(Method::POST);
         let answer = match self.client.retried(|| self.client.ask(&self.repository, access, At::Path(&path), &ask)) {
             Ok(answer) => answer,
-            Err(RegistryError::Refused { .. } | RegistryError::NotFound { .. } | RegistryError::Status { .. }) => {
-                return Ok(Mounted::No);
+            // The server of tokens may not want to give one for two repositories, or not to this one.
+            Err(error) => {
+                return match error.root() {
+                    RegistryError::Refused { .. } | RegistryError::NotFound { .. } | RegistryError::Status { .. } => {
+                        Ok(Mounted::No)
+                    }
+                    _ => Err(self.failed(error)),
+                };
             }
-            Err(error) => return Err(self.failed(error)),
         };
         match answer.status {
             201 => Ok(Mounted::Done),

@@ -243,7 +243,7 @@ impl Transport {
                 return Ok(answer);
             }
             let invalid = |source| RegistryError::Redirect { url: at.to_string(), source };
-            let next = at.join(answer.header("location").unwrap_or_default()).map_err(invalid)?;
+            let next = at.join(answer.header("location").unwrap_or_default()).map_err(invalid)?.protected_as(&at);
             if at.is_secure() && !next.is_secure() && route.is_verified {
                 return Err(RegistryError::Unprotected { url: next.to_string() });
             }

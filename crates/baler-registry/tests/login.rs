@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baler_image::{SinkError, Source as _, SourceError};
+use baler_image::{SinkError, Source as _, SourceError, Transferred, transfer};
 use baler_registry::{
     Client, Credentials, Keychain, KeychainContext, Origin, RegistryError, Settings, erase_login, store_login,
 };
@@ -54,6 +54,24 @@ fn tokens_end_in_the_middle() {
     for request in log {
         let is_basic = matches!(request.authorization, Authorization::Basic(_));
         assert_eq!(is_basic, request.path.starts_with("/token"), "{request}");
+    }
+}
+
+/// A server of tokens that gives none for two repositories, as a mount needs it: the blob is sent.
+#[test]
+fn a_token_for_two_repositories_that_is_not_given() {
+    for status in [400, 401, 403, 404, 500] {
+        let registry = start(Auth::Token(TokenServer::new(users())));
+        let image = image(1000);
+        registry.push_image("app", Some("1"), &image).unwrap();
+        registry.rule(Rule::new("GET", "/token?*scope=*scope=*", Fault::status(status)).always());
+        let client = client(with(&registry, PAIR));
+        let (from, to) = (source(&client, &registry.address(), "app"), sink(&client, &registry.address(), "to"));
+        // The registry is known to want tokens.
+        to.check_push().unwrap();
+        let sent = transfer(&image.layers[0].0, &from, &to, &mut |_| {}).unwrap();
+        assert_eq!(sent, Transferred::Sent, "{status}");
+        assert_eq!(registry.uploads(), 0);
     }
 }
 

@@ -132,8 +132,12 @@ fn a_mount_that_is_not_one() {
 #[test]
 fn a_registry_without_head() {
     let (registry, image) = with_image(1000);
-    registry.rule(Rule::new("HEAD", "*", Fault::status(405)).always());
+    registry.rule(Rule::new("HEAD", "*", Fault::status(405)).times(2));
+    // A store whose addresses are signed for GET.
+    registry.rule(Rule::new("HEAD", "*", Fault::status(403)).always());
     let sink = sink(&client(settings()), &registry.address(), "app");
+    assert!(sink.has_blob(&image.layers[0].0.digest).unwrap());
+    assert!(!sink.has_blob(&Digest::of(b"absent")).unwrap());
     assert!(sink.has_blob(&image.layers[0].0.digest).unwrap());
     assert!(!sink.has_blob(&Digest::of(b"absent")).unwrap());
     assert!(registry.log().iter().map(|request| request.sent).sum::<u64>() < 1000, "it is not fetched to be looked at");

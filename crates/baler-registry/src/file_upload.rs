@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::session::{Bytes, Kept, Session, Watch};
 use crate::transport::{Content, FilePart};
 
-/// Shorter pieces are not worth what each costs a registry: a well-known one waits for the disk and writes two files.
+/// Shorter pieces are not worth what each costs a registry: a well-known one writes a file and waits five times for its disk.
 const SHORTEST_PIECE: u64 = 8 << 20;
 /// Longer ones would be lost where a connection breaks and the registry keeps nothing of a piece.
 const LONGEST_PIECE: u64 = 32 << 20;

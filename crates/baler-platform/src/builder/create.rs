@@ -90,25 +90,13 @@ pub fn create(context: &Context<'_>, request: &CreateRequest) -> Result<CreatedB
     let if_refused = if parts.len() > 1 { IfRefused::Forget } else { IfRefused::Keep };
     let writing = Writing { known: &known, likely: Likely::There, if_refused };
     let digest = destination.write(&writing, |sink| {
-        let write = |parts: &Parts| parts.write(context, request, &config, (sink, destination.name()));
-        match &parts[..] {
-            [parts] => {
-                let built = write(parts)?;
-                destination.put_names(sink, &built)?;
-                Ok(built.digest().clone())
+        destination.put_all(sink, (&parts, request.names_parts), |own| {
+            if parts.len() > 1 {
+                let platform = own.located.image.platform();
+                context.output.line(Level::Info, &format!("Putting the builder for {platform} together"));
             }
-            several => {
-                let mut images = Vec::new();
-                for parts in several {
-                    let platform = parts.located.image.platform();
-                    context.output.line(Level::Info, &format!("Putting the builder for {platform} together"));
-                    let image = write(parts)?;
-                    destination.put_part(sink, &image, request.names_parts)?;
-                    images.push(image);
-                }
-                Ok::<_, CreateError>(destination.put_index(sink, &images)?)
-            }
-        }
+            own.write(context, request, &config, (sink, destination.name()))
+        })
     })?;
     let buildpacks: BTreeSet<_> = parts.into_iter().flat_map(|parts| parts.buildpacks.modules.into_keys()).collect();
     Ok(CreatedBuilder { digest, buildpacks: buildpacks.into_iter().collect() })

@@ -17,14 +17,31 @@ impl Destination<'_> {
         }
     }
 
-    /// Puts an image there that an index is to name, by its digest, and in registries under names of its own as well, if
-    /// that is wanted: so each tag means the whole at any time.
-    pub(crate) fn put_part(
+    /// Has `write` write an image for each of `parts`, and gives it the names: of several, an index of them. The digest is
+    /// that of what got the names; `names_parts` gives the images of an index names of their own, too.
+    pub(crate) fn put_all<T, E: From<DestinationError>>(
         &self,
         sink: &dyn Sink,
-        image: &ResolvedImage,
-        is_named: bool,
-    ) -> Result<(), DestinationError> {
+        (parts, names_parts): (&[T], bool),
+        write: impl Fn(&T) -> Result<ResolvedImage, E>,
+    ) -> Result<Digest, E> {
+        if let [part] = parts {
+            let image = write(part)?;
+            self.put_names(sink, &image)?;
+            return Ok(image.digest().clone());
+        }
+        let mut images = Vec::new();
+        for part in parts {
+            let image = write(part)?;
+            self.put_part(sink, &image, names_parts)?;
+            images.push(image);
+        }
+        Ok(self.put_index(sink, &images)?)
+    }
+
+    /// Puts an image there that an index is to name, by its digest, and in registries under names of its own as well, if
+    /// that is wanted: so each tag means the whole at any time.
+    fn put_part(&self, sink: &dyn Sink, image: &ResolvedImage, is_named: bool) -> Result<(), DestinationError> {
         let Place::Registries(_) = &self.place else {
             let failed = |source| DestinationError::Name { name: self.name().clone(), source };
             return put_as_blob(sink, image).map_err(failed);
@@ -43,7 +60,7 @@ impl Destination<'_> {
     }
 
     /// Gives an index of images that are there its names.
-    pub(crate) fn put_index(&self, sink: &dyn Sink, images: &[ResolvedImage]) -> Result<Digest, DestinationError> {
+    fn put_index(&self, sink: &dyn Sink, images: &[ResolvedImage]) -> Result<Digest, DestinationError> {
         let index = Index {
             schema_version: 2,
             media_type: Some(media_type::OCI_INDEX.to_owned()),

@@ -145,25 +145,9 @@ fn write_images(
     let if_refused = if packages.len() > 1 { IfRefused::Forget } else { IfRefused::Keep };
     let writing = Writing { known: &[], likely: Likely::There, if_refused };
     destination.write(&writing, |sink| {
-        let write = |(modules, platform): &(Vec<Module>, Platform)| {
+        destination.put_all(sink, (&packages, names_parts), |(modules, platform)| {
             write(context, request, (platform, modules), sink, destination.name())
-        };
-        match &packages[..] {
-            [package] => {
-                let image = write(package)?;
-                destination.put_names(sink, &image)?;
-                Ok(image.digest().clone())
-            }
-            several => {
-                let mut images = Vec::new();
-                for package in several {
-                    let image = write(package)?;
-                    destination.put_part(sink, &image, names_parts)?;
-                    images.push(image);
-                }
-                Ok(destination.put_index(sink, &images)?)
-            }
-        }
+        })
     })
 }
 

@@ -11,7 +11,7 @@ use baler_image::{Digest, SinkError};
 use baler_registry::RegistrySink;
 use baler_test_registry::{Fault, Rule, TestRegistry, noise};
 use support::real::Registry;
-use support::{LENGTH, client, empty, heard, settings, sink};
+use support::{LENGTH, client, empty, faults_of_uploads, heard, settings, sink};
 
 /// What is written when the first piece is sent, which is all of that.
 const FIRST: usize = 9_000_000;
@@ -49,15 +49,7 @@ fn received(registry: &TestRegistry) -> u64 {
 
 #[test]
 fn faults_on_the_way() {
-    let faults = [
-        Fault::ResetBefore,
-        Fault::ResetUnanswered,
-        Fault::ResetAfter,
-        Fault::ResetReceiving(3_000_000),
-        Fault::status(503),
-        Fault::status(429),
-    ];
-    for fault in faults {
+    for fault in faults_of_uploads() {
         for (method, after) in [("POST", 0), ("PATCH", 0), ("PATCH", 1), ("PUT", 0)] {
             let registry = empty();
             registry.rule(Rule::new(method, "*/uploads/*", fault.clone()).after(after));

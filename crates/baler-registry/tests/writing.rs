@@ -7,7 +7,9 @@ use std::io::Write as _;
 use baler_image::{Digest, Progress, Sink as _, SinkError, Transferred, transfer};
 use baler_registry::Mounted;
 use baler_test_registry::{Fault, Options, Rule, TestRegistry};
-use support::{LENGTH, client, empty, heard, image, put, round_trip, settings, sink, source, with_image};
+use support::{
+    LENGTH, client, empty, faults_of_uploads, heard, image, put, round_trip, settings, sink, source, with_image,
+};
 
 #[test]
 fn nothing_wrong() {
@@ -18,15 +20,7 @@ fn nothing_wrong() {
 
 #[test]
 fn uploads_are_taken_up_again() {
-    let faults = [
-        Fault::ResetBefore,
-        Fault::ResetUnanswered,
-        Fault::ResetAfter,
-        Fault::ResetReceiving(3_000_000),
-        Fault::status(503),
-        Fault::status(429),
-    ];
-    for fault in faults {
+    for fault in faults_of_uploads() {
         for (method, path) in
             [("POST", "*/uploads/"), ("PATCH", "*/uploads/*"), ("PUT", "*/uploads/*"), ("PUT", "*/manifests/*")]
         {

@@ -14,7 +14,7 @@ use baler_image::{Descriptor, Found, ImageName, Sink, Source, SourceError, Wante
 use baler_registry::{
     Client, Event, Keychain, KeychainContext, Listener, RegistrySink, RegistrySource, Repository, RetryPolicy, Settings,
 };
-use baler_test_registry::{Image, Options, TestRegistry, noise};
+use baler_test_registry::{Fault, Image, Options, TestRegistry, noise};
 
 pub const LENGTH: usize = 12_000_000;
 
@@ -130,4 +130,16 @@ pub fn round_trip(client: &Arc<Client>, registry: &str, path: &str) {
     source.blob(layer_at).unwrap().read_to_end(&mut layer).unwrap();
     assert!(layer == image.layers[0].1, "the layer came back changed");
     assert!(source.find(&name(&format!("{registry}/{path}:none"))).unwrap().is_none());
+}
+
+/// What may befall an upload on its way, and is survived.
+pub fn faults_of_uploads() -> [Fault; 6] {
+    [
+        Fault::ResetBefore,
+        Fault::ResetUnanswered,
+        Fault::ResetAfter,
+        Fault::ResetReceiving(3_000_000),
+        Fault::status(503),
+        Fault::status(429),
+    ]
 }
